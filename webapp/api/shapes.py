@@ -1,0 +1,225 @@
+"""The documented bodies: from JSON to typed changes, noting every fault on the way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from webapp import clock, values, workspaces
+from webapp.api.errors import Faults
+from webapp.ingest.changes import Attribute
+from webapp.models import Workspace
+
+LONGEST_NAME = 49
+LONGEST_ID = 255
+LONGEST_STRING = 65_536
+MOST_EVENT_ATTRIBUTES = 50
+EARLIEST = 315_532_800_000  # 1980-01-01, epoch ms
+_AHEAD = clock.DAY
+
+Path = list[str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the fields of one body, noting what is wrong with them."""
+
+    body: dict[str, Any]
+    faults: Faults
+    workspace: Workspace
+
+    def system_id(self, field: str) -> str:
+        """A customer id: 1–255 characters after trimming, and not what a broken integration sends instead of one."""
+        text = self._text(field)
+        if text is None:
+            return ""
+        text = text.strip()
+        if not text:
+            self.faults.add([field], "is empty; send the customer's id in your system", "string.empty")
+        elif len(text) > LONGEST_ID:
+            self._too_long([field], text, LONGEST_ID)
+        elif workspaces.refuses_id(self.workspace, text):
+            message = f'is the placeholder "{text}"; send the customer\'s id in your system'
+            self.faults.add([field], message, "id.placeholder", value=text)
+        return text
+
+    def event_name(self) -> str:
+        """The name of an event: 1–49 characters."""
+        text = self._text("name")
+        if text is not None:
+            self._check_name(["name"], text)
+        return text or ""
+
+    def time(self) -> int:
+        """When an event happened: epoch milliseconds from 1980 to a day ahead."""
+        time = self.body.get("time")
+        if "time" not in self.body:
+            self.faults.add(["time"], "is required: epoch milliseconds", "any.required")
+        elif isinstance(time, bool) or not isinstance(time, int | float):
+            message = f"must be a number of epoch milliseconds, not {_kind(time)}"
+            self.faults.add(["time"], message, "number.base", value=_short(time))
+        elif isinstance(time, float) and not time.is_integer():
+            self.faults.add(["time"], "must be whole milliseconds", "number.integer", value=time)
+        elif not EARLIEST <= time <= clock.now() + _AHEAD:
+            self.faults.add(["time"], _out_of_range(time), "date.range", value=time)
+        else:
+            return int(time)
+        return 0
+
+    def listed_attributes(self, types: Sequence[str], is_required: bool) -> tuple[Attribute, ...]:
+        """Attributes as an array of `{name, type, value}`."""
+        listed = self.body.get("attributes")
+        if isinstance(listed, list):
+            return self._listed(listed, types)
+        if "attributes" not in self.body:
+            if is_required:
+                self.faults.add(["attributes"], "is required: an array of {name, type, value}", "any.required")
+        else:
+            message = f"must be an array of {{name, type, value}}, not {_kind(listed)}"
+            self.faults.add(["attributes"], message, "array.base")
+        return ()
+
+    def attributes(self, types: Sequence[str]) -> tuple[Attribute, ...]:
+        """Attributes in either shape: an array of `{name, type, value}` or an object of name → value."""
+        given = self.body.get("attributes")
+        if isinstance(given, list):
+            return self._listed(given, types)
+        return self.keyed_attributes(types, or_listed=True)
+
+    def keyed_attributes(self, types: Sequence[str], *, or_listed: bool = False) -> tuple[Attribute, ...]:
+        """Attributes as an object of name → value, whose types follow from the values."""
+        given = self.body.get("attributes")
+        shapes = "an object of name and value" + (" or an array of {name, type, value}" if or_listed else "")
+        if "attributes" not in self.body:
+            self.faults.add(["attributes"], f"is required: {shapes}", "any.required")
+            return ()
+        if not isinstance(given, dict):
+            self.faults.add(["attributes"], f"must be {shapes}, not {_kind(given)}", "object.base")
+            return ()
+        for name, value in given.items():
+            self._check_name(["attributes", name], name, "has a name that")
+            self._check_inferred(["attributes", name], value, types)
+        return tuple(Attribute(name, value, None) for name, value in given.items())
+
+    def at_most(self, attributes: Sequence[Attribute], most: int) -> tuple[Attribute, ...]:
+        """These attributes, of which there may be so many."""
+        if len(attributes) > most:
+            message = f"has {len(attributes)} attributes; {most} are allowed"
+            self.faults.add(["attributes"], message, "attributes.max", limit=most, count=len(attributes))
+        return tuple(attributes)
+
+    def _listed(self, listed: list[Any], types: Sequence[str]) -> tuple[Attribute, ...]:
+        found = []
+        names: set[str] = set()
+        for place, item in enumerate(listed):
+            path: Path = ["attributes", place]
+            if not isinstance(item, dict):
+                self.faults.add(path, f"must be an object {{name, type, value}}, not {_kind(item)}", "object.base")
+                continue
+            attribute = self._item(path, item, types)
+            if attribute.name in names:
+                message = f'is the name "{_short(attribute.name)}" a second time'
+                self.faults.add([*path, "name"], message, "array.unique", value=_short(attribute.name))
+            names.add(attribute.name)
+            found.append(attribute)
+        return tuple(found)
+
+    def _item(self, path: Path, item: dict[str, Any], types: Sequence[str]) -> Attribute:
+        name = self._text_in(item, "name", path)
+        if name is not None:
+            self._check_name([*path, "name"], name)
+        type_ = self._type(path, item, types)
+        value = item.get("value")
+        if "value" not in item:
+            self.faults.add([*path, "value"], "is required", "any.required")
+        elif type_ is not None and not values.conforms(value, type_):
+            message = f"must be {values.in_words(type_)}, not {_shown(value)}"
+            self.faults.add([*path, "value"], message, f"{type_.replace(' ', '_')}.base", value=_short(value))
+        else:
+            self._check_lengths([*path, "value"], value)
+        return Attribute(name or "", value, type_ or "string")
+
+    def _type(self, path: Path, item: dict[str, Any], types: Sequence[str]) -> str | None:
+        text = self._text_in(item, "type", path)
+        if text is None:
+            return None
+        type_ = text.strip().lower()
+        if type_ in types:
+            return type_
+        message = f'is "{_short(text)}", which is no type here; use one of: {", ".join(types)}'
+        self.faults.add([*path, "type"], message, "any.only", value=_short(text), valids=list(types))
+        return None
+
+    def _check_inferred(self, path: Path, value: Any, types: Sequence[str]) -> None:
+        if value is None:
+            self.faults.add(path, "is null, which has no type; leave it out or send a value", "any.null")
+        elif isinstance(value, list | dict) and values.infer(value) not in types:
+            message = f"must be a string, number, boolean or date, not {_kind(value)}"
+            self.faults.add(path, message, "any.only", valids=list(types))
+        else:
+            self._check_lengths(path, value)
+
+    def _check_lengths(self, path: Path, value: Any) -> None:
+        if isinstance(value, str):
+            if len(value.encode("utf-8", "surrogatepass")) > LONGEST_STRING:
+                message = f"is longer than {LONGEST_STRING:,} bytes"
+                self.faults.add(path, message, "string.max", limit=LONGEST_STRING)
+        elif isinstance(value, list):
+            for place, item in enumerate(value):
+                self._check_lengths([*path, place], item)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                self._check_lengths([*path, key], item)
+
+    def _check_name(self, path: Path, text: str, lead: str = "") -> None:
+        if not text.strip():
+            self.faults.add(path, f"{lead} is empty".strip(), "string.empty")
+        elif len(text) > LONGEST_NAME:
+            self._too_long(path, text, LONGEST_NAME, lead)
+
+    def _too_long(self, path: Path, text: str, limit: int, lead: str = "") -> None:
+        message = f"{lead} is {len(text):,} characters long; {limit} are allowed".strip()
+        self.faults.add(path, message, "string.max", limit=limit, length=len(text), value=_short(text))
+
+    def _text(self, field: str) -> str | None:
+        return self._text_in(self.body, field, [])
+
+    def _text_in(self, item: dict[str, Any], field: str, path: Path) -> str | None:
+        value = item.get(field)
+        if isinstance(value, str):
+            return value
+        if field in item:
+            self.faults.add([*path, field], f"must be a string, not {_kind(value)}", "string.base", value=_short(value))
+        else:
+            self.faults.add([*path, field], "is required", "any.required")
+        return None
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    kinds = {str: "a string", int: "a number", float: "a number", list: "an array"}
+    return kinds.get(type(value), "an object")
+
+
+def _shown(value: object) -> str:
+    return f'"{_short(value)}"' if isinstance(value, str) else _kind(value)
+
+
+def _short(value: object) -> object:
+    """A value as an error repeats it: scalars only, and not the whole of a long text."""
+    if isinstance(value, str):
+        return value if len(value) <= 100 else f"{value[:100]}…"
+    return value if isinstance(value, int | float | None) else _kind(value)
+
+
+def _out_of_range(time: float) -> str:
+    for factor, unit in ((1000, "seconds"), (1 / 1000, "microseconds"), (1 / 1_000_000, "nanoseconds")):
+        if EARLIEST <= time * factor <= clock.now() + _AHEAD:
+            meant = datetime.fromtimestamp(time * factor / 1000, UTC)
+            return f"looks like {unit} ({meant:%Y-%m-%d}); send epoch milliseconds"
+    if time > clock.now():
+        return "is more than 24 hours in the future; send epoch milliseconds"
+    return "is before 1980; send epoch milliseconds"

@@ -1,0 +1,38 @@
+"""`/track/user`, `/track/event`, `/track/event/v2`: attributes as an object or as an array."""
+
+from flask import Blueprint
+
+from webapp import values
+from webapp.api.door import Answer, answer, reader
+from webapp.api.shapes import MOST_EVENT_ATTRIBUTES
+from webapp.ingest.changes import CustomerUpdate, EventRecord
+
+door = Blueprint("track", __name__, url_prefix="/track")
+
+MOST_CUSTOM_ATTRIBUTES = 50
+
+
+@door.post("/user")
+def user() -> Answer:
+    """Create or update a customer by System ID."""
+    body = reader()
+    change = CustomerUpdate(
+        system_id=body.system_id("id"),
+        attributes=body.keyed_attributes(values.SCALARS),
+        limit=MOST_CUSTOM_ATTRIBUTES,
+    )
+    return answer(body, change)
+
+
+@door.post("/event")
+@door.post("/event/v2")
+def event() -> Answer:
+    """Record an event at the time that the client reports."""
+    body = reader()
+    change = EventRecord(
+        system_id=body.system_id("customerId"),
+        name=body.event_name(),
+        reported_at=body.time(),
+        attributes=body.at_most(body.attributes(values.EVENT_TYPES), MOST_EVENT_ATTRIBUTES),
+    )
+    return answer(body, change)

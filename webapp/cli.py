@@ -1,0 +1,216 @@
+"""The console script `customer-profiles`."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from webapp import config, customers, demo, doctor, filters, keys, migrate, server, start, users, workspaces
+from webapp.config import ConfigError, Settings
+from webapp.db import Database
+from webapp.models import ROLES, Workspace
+
+P = ParamSpec("P")
+
+
+def main() -> None:
+    """Run the console script."""
+    commands()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="customer-profiles")
+def commands() -> None:
+    """A self-hosted customer-profile server. Settings come from the environment and from .env (see the README)."""
+
+
+def _explained(command: Callable[P, None]) -> Callable[P, None]:
+    """Tell configuration and database errors in words instead of a traceback."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except ConfigError as error:
+            raise click.ClickException(str(error)) from None
+        except SQLAlchemyError as error:
+            cause = str(getattr(error, "orig", error)).strip()
+            hint = "Try `customer-profiles doctor`."
+            raise click.ClickException(f"the database says: {cause}\n{hint}") from None
+
+    return run
+
+
+def _opened() -> tuple[Settings, Database]:
+    settings = config.load()
+    return settings, Database(settings.url)
+
+
+@commands.command()
+@_explained
+def serve() -> None:
+    """Serve the API and the dashboard. Sets up the embedded database first."""
+    settings, database = _opened()
+    config.secret_key(settings)
+    if database.is_sqlite:
+        migrate.upgrade(database)
+    elif missing := migrate.missing(database):
+        raise click.ClickException(f"the database lacks {', '.join(missing)}; run `customer-profiles migrate` first")
+    _welcome(settings, database)
+    database.engine.dispose()
+    server.run(settings)
+
+
+@commands.command()
+@_explained
+def init() -> None:
+    """Set up database and first workspace without serving. Prints a new link while there is no user."""
+    settings, database = _opened()
+    migrate.upgrade(database)
+    _welcome(settings, database)
+    with database.write() as session:
+        again = start.invite_again(session)
+    if again is not None:
+        click.echo(f"A new link to set up the first administrator: {settings.listens_on}{again.invitation_path}")
+
+
+def _welcome(settings: Settings, database: Database) -> None:
+    with database.write() as session:
+        welcome = start.prepare(session)
+    click.echo(f"Customer Profiles: {settings.listens_on}")
+    if welcome is not None:
+        click.echo(
+            f"""
+Welcome! This is shown once:
+
+  Set up the first administrator (the link works once, for 7 days):
+    {settings.listens_on}{welcome.invitation_path}
+
+  An API key for your systems (header x-growlytics-key):
+    {welcome.api_key}
+"""
+        )
+
+
+@commands.command("migrate")
+@_explained
+def migrate_() -> None:
+    """Bring the database to the schema of this version."""
+    _, database = _opened()
+    missing = migrate.missing(database)
+    migrate.upgrade(database)
+    click.echo(f"Applied {', '.join(missing)}." if missing else "Nothing to do.")
+
+
+@commands.group()
+def user() -> None:
+    """People who use the dashboard."""
+
+
+@user.command("create")
+@click.option("--email", required=True)
+@click.option("--role", type=click.Choice(ROLES), default="admin", show_default=True)
+@click.option("--workspace", "workspace_name", metavar="NAME", help="The first one without this.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@_explained
+def create_user(email: str, role: str, workspace_name: str | None, password_stdin: bool) -> None:
+    """Make a user. Asks for the password unless --password-stdin is given."""
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    _, database = _opened()
+    try:
+        with database.write() as session:
+            workspace = _workspace(session, workspace_name)
+            made = users.create(session, email, password, workspace.id, role)
+    except users.InvalidError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{made.email} is {role} of “{workspace.name}”.")
+
+
+@commands.group()
+def key() -> None:
+    """API keys with which machines send data."""
+
+
+@key.command("create")
+@click.option("--name", required=True)
+@click.option("--workspace", "workspace_name", metavar="NAME", help="The first one without this.")
+@_explained
+def create_key(name: str, workspace_name: str | None) -> None:
+    """Make a key and print it, alone, on standard output. It can't be shown again."""
+    _, database = _opened()
+    with database.write() as session:
+        _, text = keys.create(session, _workspace(session, workspace_name).id, name)
+    click.echo(text)
+
+
+@key.command("list")
+@click.option("--workspace", "workspace_name", metavar="NAME", help="The first one without this.")
+@_explained
+def list_keys(workspace_name: str | None) -> None:
+    """List the keys: id, state, last use, name."""
+    _, database = _opened()
+    with database.read() as session:
+        for one in keys.of_workspace(session, _workspace(session, workspace_name).id):
+            state = "revoked" if one.revoked_at else "usable"
+            used = "never used" if one.last_used_at is None else f"last used {filters.instant(one.last_used_at)[:10]}"
+            click.echo(f"{one.public_id}  {state}  {used:<21}  {one.name}")
+
+
+@key.command("revoke")
+@click.argument("public_id")
+@click.option("--workspace", "workspace_name", metavar="NAME", help="The first one without this.")
+@_explained
+def revoke_key(public_id: str, workspace_name: str | None) -> None:
+    """End a key at once, by the id that `key list` shows."""
+    _, database = _opened()
+    with database.write() as session:
+        workspace = _workspace(session, workspace_name)
+        found = [one.id for one in keys.of_workspace(session, workspace.id) if one.public_id == public_id]
+        if not found:
+            raise click.ClickException(f"there is no key {public_id} in “{workspace.name}”")
+        keys.revoke(session, workspace.id, found[0])
+    click.echo(f"{public_id} is revoked.")
+
+
+def _workspace(session: Session, name: str | None) -> Workspace:
+    try:
+        return workspaces.find(session, name)
+    except workspaces.NotFoundError:
+        message = "there is no workspace yet; run `customer-profiles init`"
+        raise click.ClickException(message if name is None else f"there is no workspace “{name}”") from None
+
+
+@commands.command("demo")
+@click.option("--customers", "number", type=click.IntRange(1, 100_000), default=2_000, show_default=True)
+@click.option("--force", is_flag=True, help="Also when the workspace has customers.")
+@_explained
+def demo_(number: int, force: bool) -> None:
+    """Fill the first workspace with a believable shop."""
+    _, database = _opened()
+    migrate.upgrade(database)
+    with database.write() as session:
+        start.prepare(session)
+    with database.read() as session:
+        workspace = _workspace(session, None)
+        if customers.exist(session, workspace.id) and not force:
+            raise click.ClickException(f"“{workspace.name}” has customers; --force adds the demonstration to them")
+    with click.progressbar(length=number, label="Filling the shop") as bar:
+        summary = demo.fill(database, workspace, number, bar.update)
+    click.echo(summary)
+
+
+@commands.command("doctor")
+def doctor_() -> None:
+    """Check configuration, database and migrations, and say in words what is wrong."""
+    findings = doctor.examine()
+    for finding in findings:
+        click.echo(f"{'ok   ' if finding.is_fine else 'WRONG'}  {finding.words}")
+    if not all(finding.is_fine for finding in findings):
+        sys.exit(1)

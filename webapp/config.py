@@ -1,0 +1,123 @@
+"""The settings of one installation, read once from the environment and `.env`, refused when wrong."""
+
+import os
+import secrets
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+DEFAULT_DATABASE = "sqlite:///data/customer-profiles.sqlite3"
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; the message says which setting is wrong and why."""
+
+
+class Settings(BaseSettings):
+    """Every setting, its type and its default. The README lists them for operators.
+
+    In `.env` an unknown name is refused, because a misspelt setting would otherwise silently not apply.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", extra="forbid", frozen=True)
+
+    database_url: str = DEFAULT_DATABASE
+    secret_key: SecretStr | None = Field(default=None, min_length=16)
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8000, ge=1, le=65535)
+    threads: int = Field(default=16, ge=1, le=256)
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        try:
+            url = make_url(value)
+        except ArgumentError:
+            raise ValueError("is not a database URL; try sqlite:///path/to/file or postgresql://…") from None
+        backend = url.get_backend_name()
+        if backend == "sqlite":
+            if not url.database or url.database == ":memory:":
+                raise ValueError("must name a file: an SQLite database in memory would lose everything at exit")
+        elif backend != "postgresql" or url.drivername not in {"postgresql", "postgresql+psycopg"}:
+            raise ValueError("must start with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        except ValueError as error:
+            raise ValueError(f"must be addresses or networks separated by commas; {error}") from None
+
+    @property
+    def url(self) -> URL:
+        """The database URL with the driver that this product uses."""
+        url = make_url(self.database_url)
+        return url.set(drivername="postgresql+psycopg") if url.get_backend_name() == "postgresql" else url
+
+    @property
+    def database_file(self) -> Path | None:
+        """The file of the embedded database, or None on PostgreSQL."""
+        return Path(str(self.url.database)) if self.url.get_backend_name() == "sqlite" else None
+
+    @property
+    def listens_on(self) -> str:
+        """The address to open in a browser, as printed at start."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings. Raises ConfigError with one line for each setting that is wrong."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_line(fault["loc"], fault["msg"]) for fault in error.errors())) from None
+
+
+def _line(loc: tuple[int | str, ...], message: str) -> str:
+    name = str(loc[0]).upper() if loc else "settings"
+    if message == "Extra inputs are not permitted":
+        message = "is not a setting of this product (misspelt in .env?)"
+    return f"{name}: {message.removeprefix('Value error, ')}"
+
+
+def secret_key(settings: Settings) -> str:
+    """The key that signs cookies: SECRET_KEY, else one made once and kept beside the embedded database.
+
+    Raises ConfigError on PostgreSQL without SECRET_KEY: several servers must share one key.
+    """
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value()
+    database = settings.database_file
+    if database is None:
+        raise ConfigError(
+            "SECRET_KEY: is needed with PostgreSQL. Make one with: "
+            'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+        )
+    return _kept_secret(database.parent / "secret-key")
+
+
+def _kept_secret(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Written whole under another name and then linked, so that two first starts agree on one key.
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    if not path.exists():
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        try:
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,131 @@
+"""The database of one app: engine, sessions for reading and for writing, and the base of the tables."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from enum import IntEnum
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import URL, BigInteger, Dialect, Engine, Integer, MetaData, Text, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+try:
+    from pysqlite3 import dbapi2 as sqlite_module
+except ImportError:  # no wheel for this platform: `doctor` and `serve` warn about its version
+    import sqlite3 as sqlite_module
+
+# SQLite up to 3.51.2 can corrupt a database in WAL mode when a reset of the log races with a writer.
+SAFE_SQLITE = (3, 51, 3)
+
+
+class Base(DeclarativeBase):
+    """Base of the tables. Constraints are named, so that migrations can name them too."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+# An id that SQLite gives out by itself (only its INTEGER can) and that is 64 bits wide on PostgreSQL.
+Id = BigInteger().with_variant(Integer, "sqlite")
+# Text compared byte by byte on both engines: prefixes can use an index, and order never depends on a locale.
+ExactText = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def sqlite_library() -> ModuleType:
+    """The SQLite module in use: pysqlite3's recent library, else the one inside Python."""
+    return sqlite_module  # type: ignore[no-any-return]
+
+
+class Database:
+    """Sessions over one engine.
+
+    `read()` gives a session for looking; `write()` one whose work is committed when the block ends without an error.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self.engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgresql_engine(url)
+        self._readers = sessionmaker(self.engine, expire_on_commit=False)
+        self._writers = sessionmaker(self.engine.execution_options(begin="IMMEDIATE"), expire_on_commit=False)
+        # SQLite has one writer at a time and lets the others poll; a lock hands over at once and in order.
+        self._turn: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading; nothing done in it is kept."""
+        with self._readers() as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session in one transaction, committed (and synced to disk) at the end of the block, else rolled back."""
+        with self._turn, self._writers() as session, session.begin():
+            yield session
+
+
+class Trouble(IntEnum):
+    """Why the database can't serve now; the value is the HTTP status that says so."""
+
+    AWAY = 503
+    FULL = 507
+
+
+def trouble(error: Exception) -> Trouble | None:
+    """What an error of the database means for who asked; None where the fault is ours."""
+    if not isinstance(error, DBAPIError | PoolTimeoutError):
+        return None
+    cause = getattr(error, "orig", None)
+    if "disk is full" in str(cause) or getattr(cause, "sqlstate", None) == "53100":
+        return Trouble.FULL
+    return Trouble.AWAY if isinstance(error, OperationalError | PoolTimeoutError) else None
+
+
+def database() -> Database:
+    """The database of the current app."""
+    found: Database = current_app.extensions["database"]
+    return found
+
+
+def insert(session: Session) -> Any:
+    """The `insert` construct of the session's engine, which knows ON CONFLICT on both."""
+    dialect: Dialect = session.get_bind().dialect
+    return sqlite.insert if dialect.name == "sqlite" else postgresql.insert
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, module=sqlite_module, pool_size=16, max_overflow=240)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun below, not guessed by the driver
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        # A deferred transaction that reads and then writes fails as "locked" under concurrency.
+        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+
+    return engine
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    return create_engine(url, pool_size=16, max_overflow=16, pool_pre_ping=True)

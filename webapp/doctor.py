@@ -1,0 +1,71 @@
+"""Checking an installation and saying in words what is wrong with it."""
+
+import os
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp import assets, config, migrate
+from webapp.config import ConfigError, Settings
+from webapp.db import SAFE_SQLITE, Database, sqlite_library
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    is_fine: bool
+    words: str
+
+
+def examine() -> list[Finding]:
+    """Look at everything that an installation needs; what depends on something broken is left out."""
+    findings = [_assets()]
+    try:
+        settings = config.load()
+        config.secret_key(settings)
+    except ConfigError as error:
+        return [*findings, Finding(False, f"configuration: {error}")]
+    findings.append(Finding(True, "configuration: every setting can be used"))
+    return findings + _database(settings)
+
+
+def _assets() -> Finding:
+    missing = [name for name in ("templates", "static", "migrations") if not assets.folder(name).is_dir()]
+    if missing:
+        return Finding(False, f"installation: {', '.join(missing)} are missing; install the package again")
+    return Finding(True, "installation: templates, static files and migrations are there")
+
+
+def _database(settings: Settings) -> list[Finding]:
+    where = settings.url.render_as_string(hide_password=True)
+    file = settings.database_file
+    if file is not None and not file.exists():
+        return [Finding(False, f"database: {file} does not exist yet; `customer-profiles serve` makes it")]
+    if file is not None and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
+        return [Finding(False, f"database: {file} or its folder can't be written by this user")]
+    database = Database(settings.url)
+    try:
+        with database.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        missing = migrate.missing(database)
+    except SQLAlchemyError as error:
+        return [Finding(False, f"database: {where} can't be used: {str(getattr(error, 'orig', error)).strip()}")]
+    findings = [Finding(True, f"database: {where} answers")]
+    if missing:
+        words = f"migrations: {', '.join(missing)} not applied; run `customer-profiles migrate`"
+        findings.append(Finding(False, words))
+    else:
+        findings.append(Finding(True, "migrations: all applied"))
+    return [*findings, _sqlite_version()] if database.is_sqlite else findings
+
+
+def _sqlite_version() -> Finding:
+    version = sqlite_library().sqlite_version_info
+    dotted = ".".join(map(str, version))
+    if version < SAFE_SQLITE:
+        return Finding(
+            False, f"SQLite: {dotted} has a bug that can corrupt databases; install pysqlite3 0.6.1 or later"
+        )
+    return Finding(True, f"SQLite: {dotted}")

@@ -1,0 +1,195 @@
+"""Events: recording them once, and reading a customer's timeline."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import case, func, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from webapp.db import insert
+from webapp.ingest.changes import EventRecord, Settled
+from webapp.models import AttributeType, Customer, Event
+
+PAGE_SIZE = 50
+_ID_BITS = 63
+
+
+class Cursor(NamedTuple):
+    """A place in a timeline: reported time (epoch ms) and event id."""
+
+    reported_at: int
+    id: int
+
+    @classmethod
+    def parse(cls, text: str | None) -> "Cursor | None":
+        """Read `<reported_at>.<id>` as it stands in URLs; None when it is absent or not one."""
+        try:
+            reported_at, id_ = (int(part) for part in (text or "").split("."))
+        except ValueError:
+            return None
+        return cls(reported_at, id_) if max(abs(reported_at), abs(id_)) < 2**63 else None
+
+    def __str__(self) -> str:
+        return f"{self.reported_at}.{self.id}"
+
+
+class Filter(NamedTuple):
+    """Which events of a timeline: by name, and reported from (inclusive) until (exclusive), epoch ms."""
+
+    name: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAttribute:
+    """An attribute of an event as a page shows it."""
+
+    name: str
+    type: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An event as a page shows it. Times are epoch ms."""
+
+    id: int
+    name: str
+    reported_at: int
+    received_at: int
+    attributes: list[ShownAttribute]
+
+    @property
+    def raw(self) -> str:
+        """The event as indented JSON."""
+        body = {
+            "name": self.name,
+            "time": self.reported_at,
+            "attributes": {attribute.name: attribute.value for attribute in self.attributes},
+        }
+        return json.dumps(body, ensure_ascii=False, indent=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Some events, newest first, and the cursor of the older ones where there are such."""
+
+    events: Sequence[Shown]
+    older: Cursor | None
+
+
+def record(
+    session: Session, customer_id: int, changes: Sequence[tuple[EventRecord, Settled]], received_at: int
+) -> set[int]:
+    """Store events of one locked customer. Returns the places in `changes` of those that weren't there before."""
+    places: dict[tuple[int, int], int] = {}
+    rows = []
+    for place, (change, settled) in enumerate(changes):
+        row = _row(customer_id, change, settled, received_at)
+        if places.setdefault((row["reported_at"], row["id"]), place) == place:
+            rows.append(row)
+    statement = insert(session)(Event).on_conflict_do_nothing().returning(Event.reported_at, Event.id)
+    stored = {(reported_at, id_) for reported_at, id_ in session.execute(statement, rows)}
+    if stored:
+        _count(session, customer_id, [reported_at for reported_at, _ in stored])
+    return {places[key] for key in stored}
+
+
+def _row(customer_id: int, change: EventRecord, settled: Settled, received_at: int) -> dict[str, Any]:
+    has_time = change.reported_at is not None
+    return {
+        "customer_id": customer_id,
+        "reported_at": change.reported_at if has_time else received_at,
+        "id": _digest(change) if has_time else secrets.randbits(_ID_BITS),
+        "name": change.name,
+        "attributes": json.dumps(settled.kept, ensure_ascii=False, separators=(",", ":")),
+        "received_at": received_at,
+    }
+
+
+def _digest(change: EventRecord) -> int:
+    """Equal for events of one name and the same attributes as sent, whatever their order or the way numbers look."""
+    content = [change.name, {attribute.name: _plain(attribute.value) for attribute in change.attributes}]
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> (64 - _ID_BITS)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _count(session: Session, customer_id: int, times: list[int]) -> None:
+    earliest, latest = min(times), max(times)
+    # Until the first event comes, first and last seen hold the time of creation, which events don't compete with.
+    is_first = Customer.event_count == 0
+    session.execute(
+        update(Customer)
+        .where(Customer.id == customer_id)
+        .values(
+            event_count=Customer.event_count + len(times),
+            first_seen_at=case(
+                (is_first | (Customer.first_seen_at > earliest), earliest), else_=Customer.first_seen_at
+            ),
+            last_seen_at=case((is_first | (Customer.last_seen_at < latest), latest), else_=Customer.last_seen_at),
+        )
+    )
+
+
+def timeline(
+    session: Session, workspace_id: int, customer_id: int, wanted: Filter, older_than: Cursor | None = None
+) -> Timeline:
+    """A customer's events by reported time, newest first, PAGE_SIZE at a time."""
+    query = select(Event).where(Event.customer_id == customer_id)
+    if wanted.name is not None:
+        query = query.where(Event.name == wanted.name)
+    if wanted.since is not None:
+        query = query.where(Event.reported_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(Event.reported_at < wanted.until)
+    if older_than is not None:
+        query = query.where(tuple_(Event.reported_at, Event.id) < older_than)
+    query = query.order_by(Event.reported_at.desc(), Event.id.desc()).limit(PAGE_SIZE + 1)
+    rows = list(session.scalars(query))
+    has_more = len(rows) > PAGE_SIZE
+    del rows[PAGE_SIZE:]
+    types = _types(session, workspace_id, {row.name for row in rows})
+    older = Cursor(rows[-1].reported_at, rows[-1].id) if has_more else None
+    return Timeline([_shown(row, types) for row in rows], older)
+
+
+def _types(session: Session, workspace_id: int, names: set[str]) -> dict[tuple[str, str], str]:
+    query = select(AttributeType.event_name, AttributeType.name, AttributeType.type).where(
+        AttributeType.workspace_id == workspace_id, AttributeType.event_name.in_(names)
+    )
+    return {(row.event_name, row.name): row.type for row in session.execute(query)}
+
+
+def _shown(event: Event, types: dict[tuple[str, str], str]) -> Shown:
+    attributes = [
+        ShownAttribute(name, types[event.name, name], value) for name, value in json.loads(event.attributes).items()
+    ]
+    return Shown(event.id, event.name, event.reported_at, event.received_at, attributes)
+
+
+def names(session: Session, customer_id: int) -> Sequence[tuple[str, int]]:
+    """The names of a customer's events and how many there are of each, most frequent first."""
+    number = func.count()
+    query = (
+        select(Event.name, number)
+        .where(Event.customer_id == customer_id)
+        .group_by(Event.name)
+        .order_by(number.desc(), Event.name)
+    )
+    return [(name, count) for name, count in session.execute(query)]

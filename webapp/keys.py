@@ -1,0 +1,68 @@
+"""API keys: `cpk_<public id>_<secret>`. The public id finds the row, the secret is kept only as a hash."""
+
+import re
+import secrets
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp import clock, tokens
+from webapp.models import ApiKey
+
+_SHAPE = re.compile(r"cpk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
+
+
+class NotFoundError(LookupError):
+    """There is no such key in this workspace."""
+
+
+def create(session: Session, workspace_id: int, name: str) -> tuple[ApiKey, str]:
+    """Make a key. Returns its row and its text, which can't be shown again."""
+    public_id, secret = secrets.token_hex(6), tokens.new()
+    key = ApiKey(
+        workspace_id=workspace_id,
+        public_id=public_id,
+        secret_hash=tokens.hashed(secret),
+        name=name,
+        created_at=clock.now(),
+    )
+    session.add(key)
+    session.flush()
+    return key, f"cpk_{public_id}_{secret}"
+
+
+def authenticate(session: Session, text: str | None) -> ApiKey | None:
+    """The key that a request carries, with its workspace; None when it is missing, malformed, unknown or revoked."""
+    shape = _SHAPE.fullmatch((text or "").strip())
+    if shape is None:
+        return None
+    key = session.scalar(select(ApiKey).where(ApiKey.public_id == shape[1]))
+    if key is None or key.revoked_at is not None or not tokens.matches(shape[2], key.secret_hash):
+        return None
+    return key
+
+
+def needs_touch(key: ApiKey) -> bool:
+    """Whether its last use was noted more than a minute ago: noting every request would cost a write each."""
+    return key.last_used_at is None or key.last_used_at < clock.now() - clock.MINUTE
+
+
+def touch(session: Session, key_id: int) -> None:
+    """Note that a key was used now."""
+    session.get_one(ApiKey, key_id).last_used_at = clock.now()
+
+
+def of_workspace(session: Session, workspace_id: int) -> Sequence[ApiKey]:
+    """All keys of a workspace, usable ones first, newest first."""
+    query = select(ApiKey).where(ApiKey.workspace_id == workspace_id)
+    return session.scalars(query.order_by(ApiKey.revoked_at.is_not(None), ApiKey.id.desc())).all()
+
+
+def revoke(session: Session, workspace_id: int, key_id: int) -> ApiKey:
+    """End a key at once; one ended already stays as it is. Raises NotFoundError, for a stranger's too."""
+    key = session.scalar(select(ApiKey).where(ApiKey.workspace_id == workspace_id, ApiKey.id == key_id))
+    if key is None:
+        raise NotFoundError(key_id)
+    key.revoked_at = key.revoked_at or clock.now()
+    return key

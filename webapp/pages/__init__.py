@@ -1,0 +1,72 @@
+"""The human door: HTML pages behind a login."""
+
+import logging
+
+from flask import Flask, Response, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import LoginManager
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from webapp import customers, db, doors, keys
+from webapp.pages import account, guards, login, people, settings
+
+log = logging.getLogger(__name__)
+
+# Who may pass each door. A page that isn't behind one of these guards fails tests/standing.
+DOORS = (
+    (login.door, guards.anybody),
+    (people.door, guards.member),
+    (account.door, guards.member),
+    (settings.door, guards.admin),
+)
+
+
+def register(app: Flask) -> None:
+    """Hang the human door in, behind its guards."""
+    manager = LoginManager(app)
+    manager.session_protection = None
+    manager.user_loader(guards.load_visitor)
+    for blueprint, guard in DOORS:
+        doors.hang(app, blueprint, guards.same_site, guard)
+    app.context_processor(guards.context)
+    for not_found in (customers.NotFoundError, keys.NotFoundError):
+        app.register_error_handler(not_found, lambda _: _page(404))
+
+
+def error_response(error: Exception) -> ResponseReturnValue:
+    """The page that says what went wrong."""
+    if isinstance(error, CSRFError):
+        return _page(400, "This form has expired. Go back, reload the page and try again.")
+    if isinstance(error, HTTPException):
+        if error.response is not None or (error.code or 500) < 400:
+            return error
+        return _page(error.code or 500, headers=dict(error.get_headers()))
+    trouble = db.trouble(error)
+    if trouble is not None:
+        return _page(trouble.value, headers={"Retry-After": "10"})
+    log.exception("a page failed")
+    return _page(500)
+
+
+_WORDS = {
+    400: ("That request can't be read", "Go back and try again."),
+    403: ("That is not for you", "Your role in this workspace doesn't allow this. Ask an administrator."),
+    404: ("Nothing here", "There is no such page, or it is not in your workspace."),
+    405: ("That doesn't work here", "This address can't be used in that way."),
+    413: ("That is too large", "The form you sent is larger than the server takes."),
+    503: ("The database can't be reached", "Nothing is lost. Try again in a moment."),
+    507: ("The server's disk is full", "Nothing is lost, but nothing can be changed until there is space again."),
+}
+
+
+def _page(status: int, message: str | None = None, headers: dict[str, str] | None = None) -> Response:
+    title, words = _WORDS.get(status, ("Something went wrong", "It has been logged. Try again in a moment."))
+    is_customer = request.endpoint == "people.profile"
+    if status == 404 and is_customer:
+        title, words = "No such customer", "There is no customer with this Growlytics ID in your workspace."
+    response = Response(
+        render_template("errors/error.html", status=status, title=title, words=message or words), status=status
+    )
+    response.headers.update({name: kept for name, kept in (headers or {}).items() if name in {"Allow", "Retry-After"}})
+    return response

@@ -1,0 +1,111 @@
+"""The settings of a workspace: its name and region, and its API keys."""
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp import keys, search, workspaces
+from webapp.db import database
+from webapp.models import Workspace
+from webapp.pages.guards import place
+
+door = Blueprint("settings", __name__, url_prefix="/settings")
+
+LONGEST_NAME = 100
+
+
+@door.get("")
+def home() -> ResponseReturnValue:
+    """The settings begin with the workspace."""
+    return redirect(url_for("settings.workspace"))
+
+
+@door.get("/workspace")
+def workspace() -> str:
+    """The form of the workspace's settings."""
+    here = place().workspace
+    return _workspace_form(
+        name=here.name,
+        time_zone=here.time_zone,
+        default_region=here.default_region,
+        placeholder_ids=workspaces.placeholder_lines(here),
+    )
+
+
+@door.post("/workspace")
+def change_workspace() -> ResponseReturnValue:
+    """Change them, if all are right."""
+    given = {field: request.form.get(field, "").strip() for field in ("name", "time_zone", "default_region")}
+    given["placeholder_ids"] = "\n".join(request.form.get("placeholder_ids", "").split("\n")).replace("\r", "").strip()
+    faults = _faults(given)
+    if faults:
+        return _workspace_form(**given, faults=faults), 422
+    with database().write() as session:
+        changed = session.get_one(Workspace, place().workspace.id, with_for_update=True)
+        has_moved = changed.default_region != given["default_region"]
+        for field, value in given.items():
+            setattr(changed, field, value)
+        if given["placeholder_ids"] == "\n".join(workspaces.PLACEHOLDER_IDS):
+            changed.placeholder_ids = None  # goes on following the product's list
+        if has_moved:
+            search.refresh_mobiles(session, changed)
+    flash("Settings saved.")
+    return redirect(url_for("settings.workspace"))
+
+
+def _workspace_form(**values: Any) -> str:
+    return render_template(
+        "settings/workspace.html",
+        time_zones=workspaces.time_zones(),
+        regions=workspaces.regions(),
+        faults=values.pop("faults", {}),
+        form=values,
+    )
+
+
+def _faults(given: dict[str, str]) -> dict[str, str]:
+    faults = {}
+    if not given["name"]:
+        faults["name"] = "A workspace needs a name."
+    elif len(given["name"]) > LONGEST_NAME or "\x00" in given["name"]:
+        faults["name"] = f"A name has at most {LONGEST_NAME} characters."
+    if given["time_zone"] not in workspaces.time_zones():
+        faults["time_zone"] = "Choose a time zone from the list."
+    if given["default_region"] not in workspaces.regions():
+        faults["default_region"] = "Choose a region from the list."
+    return faults
+
+
+@door.get("/keys")
+def api_keys() -> str:
+    """All API keys, and the form to make one."""
+    return _keys_page()
+
+
+@door.post("/keys")
+def create_key() -> ResponseReturnValue:
+    """Make a key and show its text, this once."""
+    name = request.form.get("name", "").replace("\x00", "").strip()
+    if not name or len(name) > LONGEST_NAME:
+        fault = f"Give the key a name of at most {LONGEST_NAME} characters that tells where it is used."
+        return _keys_page(fault=fault), 422
+    with database().write() as session:
+        _, text = keys.create(session, place().workspace.id, name)
+    return _keys_page(created=text, created_name=name), 201
+
+
+@door.post("/keys/<int:key_id>/revocation")
+def revoke_key(key_id: int) -> ResponseReturnValue:
+    """End a key at once."""
+    with database().write() as session:
+        key = keys.revoke(session, place().workspace.id, key_id)
+        name = key.name
+    flash(f"The key “{name}” is revoked. Requests with it are refused from now on.")
+    return redirect(url_for("settings.api_keys"))
+
+
+def _keys_page(**shown: Any) -> str:
+    with database().read() as session:
+        found = keys.of_workspace(session, place().workspace.id)
+    return render_template("settings/keys.html", keys=found, host=request.host_url.rstrip("/"), **shown)

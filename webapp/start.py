@@ -1,0 +1,36 @@
+"""The first start: the workspace, a link for the first administrator, and an API key."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from webapp import keys, users, workspaces
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What the first start shows once: the path of a one-time link, and an API key."""
+
+    invitation_path: str
+    api_key: str | None
+
+
+def prepare(session: Session) -> Welcome | None:
+    """Make the first workspace, an invitation and a key; None when there is a workspace already."""
+    if workspaces.first(session) is not None:
+        return None
+    workspace = workspaces.create(session, "My shop")
+    _, api_key = keys.create(session, workspace.id, "First key")
+    return Welcome(_invitation(session, workspace.id), api_key)
+
+
+def invite_again(session: Session) -> Welcome | None:
+    """A new link for the first administrator while there is no user; the earlier link may have been lost."""
+    workspace = workspaces.first(session)
+    if workspace is None or users.exist(session):
+        return None
+    return Welcome(_invitation(session, workspace.id), None)
+
+
+def _invitation(session: Session, workspace_id: int) -> str:
+    return f"/invitations/{users.invite(session, workspace_id, 'admin')}"

@@ -1,0 +1,78 @@
+"""Workspaces: making one, its settings, and the customer ids it refuses."""
+
+import re
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+import phonenumbers
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp import clock
+from webapp.models import Workspace
+
+# What a broken integration sends instead of an id. Letter case doesn't matter; `*` stands for any text.
+PLACEHOLDER_IDS = (
+    "null", "undefined", "none", "nil", "nan", "n/a", "na", "unknown", "anonymous", "guest", "true", "false",
+    "[object object]", "{}", "[]", "0", "-1", "id", "distinct_id", "not_authenticated",
+    "00000000-0000-0000-0000-000000000000", "00000000000000000000000000000000", "*{{*}}*", "*${*}*",
+    "YOUR_APP_CUSTOMER_ID", "your-system-uniqe-id",
+)  # fmt: skip
+
+
+class NotFoundError(LookupError):
+    """There is no such workspace."""
+
+
+def create(session: Session, name: str, time_zone: str = "Asia/Kolkata", default_region: str = "IN") -> Workspace:
+    """Make a workspace."""
+    workspace = Workspace(name=name, time_zone=time_zone, default_region=default_region, created_at=clock.now())
+    session.add(workspace)
+    session.flush()
+    return workspace
+
+
+def first(session: Session) -> Workspace | None:
+    """The workspace made first, or None before the first start."""
+    return session.scalar(select(Workspace).order_by(Workspace.id).limit(1))
+
+
+def find(session: Session, name: str | None) -> Workspace:
+    """The workspace of this name, or the first one without a name. Raises NotFoundError."""
+    found = first(session) if name is None else session.scalar(select(Workspace).where(Workspace.name == name))
+    if found is None:
+        raise NotFoundError(name)
+    return found
+
+
+@lru_cache(maxsize=1)
+def time_zones() -> list[str]:
+    """The IANA names that a workspace can choose from."""
+    return sorted(name for name in available_timezones() if "/" in name or name == "UTC")
+
+
+@lru_cache(maxsize=1)
+def regions() -> list[str]:
+    """The ISO 3166 regions whose mobile numbers are known."""
+    return sorted(phonenumbers.SUPPORTED_REGIONS)
+
+
+def zone(workspace: Workspace) -> ZoneInfo:
+    """The workspace's time zone."""
+    return ZoneInfo(workspace.time_zone)
+
+
+def placeholder_lines(workspace: Workspace) -> str:
+    """The refused customer ids of a workspace, one a line, as its settings page edits them."""
+    return "\n".join(PLACEHOLDER_IDS) if workspace.placeholder_ids is None else workspace.placeholder_ids
+
+
+def refuses_id(workspace: Workspace, system_id: str) -> bool:
+    """Whether a customer id is one of the workspace's placeholders."""
+    return _pattern(placeholder_lines(workspace)).fullmatch(system_id) is not None
+
+
+@lru_cache(maxsize=64)
+def _pattern(lines: str) -> re.Pattern[str]:
+    parts = (re.escape(line.strip()).replace(r"\*", ".*") for line in lines.splitlines() if line.strip())
+    return re.compile("|".join(parts) or r"(?!)", re.IGNORECASE | re.DOTALL)
