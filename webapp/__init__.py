@@ -28,7 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=1_000_000,  # forms; the API reads and bounds its bodies itself
-        SEND_FILE_MAX_AGE_DEFAULT=3600,
+        SEND_FILE_MAX_AGE_DEFAULT=31_536_000,
         WTF_CSRF_TIME_LIMIT=None,
     )
     app.session_interface = _Cookies()
@@ -40,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         csrf.exempt(blueprint)  # machines carry keys, not cookies
     api.register(app)
     pages.register(app)
+    assets.register(app)
     filters.register(app)
     app.register_error_handler(Exception, _error)
     app.after_request(headers.add)

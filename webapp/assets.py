@@ -1,11 +1,47 @@
-"""Where the templates, static files and migrations are: at the top of a checkout, inside an installed package."""
+"""The folders that travel with the code, and the addresses of static files."""
 
+import hashlib
+import json
+from functools import cache
 from pathlib import Path
+
+from flask import Flask, url_for
 
 _PACKAGE = Path(__file__).resolve().parent
 
+# htmx without anything that a strict Content-Security-Policy forbids, and without customer data in browser storage.
+_HTMX = {
+    "allowEval": False,
+    "disableInheritance": True,
+    "historyCacheSize": 0,
+    "includeIndicatorStyles": False,
+    "refreshOnHistoryMiss": True,
+    "selfRequestsOnly": True,
+    "responseHandling": [
+        {"code": "204", "swap": False},
+        {"code": "[23]..", "swap": True},
+        {"code": "422", "swap": True},
+        {"code": "[45]..", "swap": False, "error": True},
+    ],
+}
+
 
 def folder(name: str) -> Path:
-    """The folder `templates`, `static` or `migrations`."""
+    """The folder `templates`, `static` or `migrations`: at the top of a checkout, inside an installed package."""
     installed = _PACKAGE / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def register(app: Flask) -> None:
+    """Let templates name static files and configure htmx."""
+    app.jinja_env.globals.update(asset=address, htmx_config=json.dumps(_HTMX))
+
+
+def address(name: str) -> str:
+    """The URL of a static file. It changes with the content, so that browsers may keep the file for good."""
+    return url_for("static", filename=name, v=_fingerprint(name))
+
+
+@cache
+def _fingerprint(name: str) -> str:
+    return hashlib.sha256((folder("static") / name).read_bytes()).hexdigest()[:10]

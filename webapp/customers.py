@@ -3,12 +3,13 @@
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from sqlalchemy import Select, func, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp import search
+from webapp.cursors import Cursor
 from webapp.db import insert
 from webapp.models import Customer, Workspace
 
@@ -19,25 +20,6 @@ Sort = Literal["last_seen", "created"]
 
 class NotFoundError(LookupError):
     """There is no such customer in this workspace."""
-
-
-class Cursor(NamedTuple):
-    """A place between two rows of the list: the sort time (epoch ms) and the customer's row id."""
-
-    at: int
-    id: int
-
-    @classmethod
-    def parse(cls, text: str | None) -> "Cursor | None":
-        """Read `<at>.<id>` as it stands in URLs; None when it is absent or not one."""
-        try:
-            at, id_ = (int(part) for part in (text or "").split("."))
-        except ValueError:
-            return None
-        return cls(at, id_) if max(abs(at), abs(id_)) < 2**63 else None
-
-    def __str__(self) -> str:
-        return f"{self.at}.{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +91,8 @@ def rename(session: Session, workspace: Workspace, customer_id: int, basics: dic
 
 def find(session: Session, workspace_id: int, growlytics_id: str) -> Customer:
     """The customer with this Growlytics ID in this workspace. Raises NotFoundError, for a stranger's too."""
+    if "\x00" in growlytics_id:  # PostgreSQL can't even be asked
+        raise NotFoundError(growlytics_id)
     found = session.scalar(
         select(Customer).where(Customer.workspace_id == workspace_id, Customer.growlytics_id == growlytics_id)
     )
@@ -140,11 +124,11 @@ def page(
     query = _of_status(select(Customer), workspace_id, status)
     place = tuple_(at, Customer.id)
     if newer_than is not None:
-        query = query.where(place > newer_than).order_by(at, Customer.id)
+        query = query.where(place > newer_than.key).order_by(at, Customer.id)
     else:
         query = query.order_by(at.desc(), Customer.id.desc())
         if older_than is not None:
-            query = query.where(place < older_than)
+            query = query.where(place < older_than.key)
     rows = list(session.scalars(query.limit(PAGE_SIZE + 1)))
     more = len(rows) > PAGE_SIZE
     del rows[PAGE_SIZE:]

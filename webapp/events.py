@@ -10,31 +10,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import case, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from webapp.cursors import Cursor
 from webapp.db import insert
 from webapp.ingest.changes import EventRecord, Settled
 from webapp.models import AttributeType, Customer, Event
 
 PAGE_SIZE = 50
 _ID_BITS = 63
-
-
-class Cursor(NamedTuple):
-    """A place in a timeline: reported time (epoch ms) and event id."""
-
-    reported_at: int
-    id: int
-
-    @classmethod
-    def parse(cls, text: str | None) -> "Cursor | None":
-        """Read `<reported_at>.<id>` as it stands in URLs; None when it is absent or not one."""
-        try:
-            reported_at, id_ = (int(part) for part in (text or "").split("."))
-        except ValueError:
-            return None
-        return cls(reported_at, id_) if max(abs(reported_at), abs(id_)) < 2**63 else None
-
-    def __str__(self) -> str:
-        return f"{self.reported_at}.{self.id}"
 
 
 class Filter(NamedTuple):
@@ -151,6 +133,8 @@ def timeline(
     session: Session, workspace_id: int, customer_id: int, wanted: Filter, older_than: Cursor | None = None
 ) -> Timeline:
     """A customer's events by reported time, newest first, PAGE_SIZE at a time."""
+    if "\x00" in (wanted.name or ""):  # PostgreSQL can't even be asked
+        return Timeline([], None)
     query = select(Event).where(Event.customer_id == customer_id)
     if wanted.name is not None:
         query = query.where(Event.name == wanted.name)
@@ -159,7 +143,7 @@ def timeline(
     if wanted.until is not None:
         query = query.where(Event.reported_at < wanted.until)
     if older_than is not None:
-        query = query.where(tuple_(Event.reported_at, Event.id) < older_than)
+        query = query.where(tuple_(Event.reported_at, Event.id) < older_than.key)
     query = query.order_by(Event.reported_at.desc(), Event.id.desc()).limit(PAGE_SIZE + 1)
     rows = list(session.scalars(query))
     has_more = len(rows) > PAGE_SIZE

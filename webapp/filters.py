@@ -1,18 +1,29 @@
 """Jinja filters: times, counts and values as people read them."""
 
 import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import groupby
 from typing import Any
 
 import humanize
+from babel import Locale
 from flask import Flask
 
 from webapp import clock
+from webapp.events import Shown, ShownAttribute
+from webapp.models import Customer
+
+_GIST_ATTRIBUTES = 4
+_GIST_LENGTH = 60
 
 
 def register(app: Flask) -> None:
     """Give the templates these filters."""
-    for one in (ago, count, day, instant, json_text, local, moment, plural, time_of_day, value):
+    for one in (
+        ago, by_day, count, day, gist, initials, instant, local, moment, plural, region_name, time_of_day, value,
+    ):  # fmt: skip
         app.jinja_env.filters[one.__name__] = one
 
 
@@ -43,8 +54,17 @@ def time_of_day(epoch_ms: int, zone: tzinfo) -> str:
 
 
 def ago(epoch_ms: int) -> str:
-    """`3 hours ago`; `in 2 hours` for a client whose clock is ahead."""
+    """`3 hours ago`; `3 hours from now` for a client whose clock is ahead."""
     return humanize.naturaltime(timedelta(milliseconds=clock.now() - epoch_ms))
+
+
+def moment(text: str, zone: tzinfo) -> str:
+    """A customer's date (a UTC instant in ISO 8601) in the zone: `2020-01-20 19:14:15`."""
+    try:
+        at = datetime.fromisoformat(text).astimezone(zone)
+    except OverflowError:  # hours away from year 1 or 9999
+        return text
+    return at.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
 
 
 def count(number: int) -> str:
@@ -57,16 +77,45 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
-def moment(text: str, zone: tzinfo) -> str:
-    """A customer's date (a UTC instant in ISO 8601) in the zone: `2020-01-20 19:14:15`."""
-    return datetime.fromisoformat(text).astimezone(zone).isoformat(sep=" ", timespec="seconds")[:19]
-
-
 def value(any_value: Any) -> str:
-    """A scalar as text: `true`, `1,234.5` stays `1234.5`."""
+    """A scalar as text; a number as it came."""
     return any_value if isinstance(any_value, str) else json.dumps(any_value, ensure_ascii=False)
 
 
-def json_text(any_value: Any) -> str:
-    """A value as indented JSON."""
-    return json.dumps(any_value, ensure_ascii=False, indent=2)
+def gist(attributes: Sequence[ShownAttribute]) -> str:
+    """The first plain attributes of an event in one line: `Order ID 17 · Amount 732.23`."""
+    plain = [one for one in attributes if isinstance(one.value, str | int | float) and one.value != ""]
+    return " · ".join(f"{one.name} {_shortened(value(one.value))}" for one in plain[:_GIST_ATTRIBUTES])
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _GIST_LENGTH else f"{text[:_GIST_LENGTH]}…"
+
+
+def initials(customer: Customer) -> str:
+    """One or two letters that stand for a customer; `?` for a visitor of whom nothing is known."""
+    words = (customer.name or customer.email or customer.system_id or "").split()
+    letters = [word[0] for word in words if word[0].isalnum()]
+    return "".join(letters[:1] + letters[1:][-1:]).upper() or "?"
+
+
+def region_name(region: str) -> str:
+    """`India (IN)`."""
+    name = Locale("en").territories.get(region)
+    return f"{name} ({region})" if name else region
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Events of one day; `is_new` is false where an earlier part of the page has begun that day."""
+
+    title: str
+    is_new: bool
+    events: list[Shown]
+
+
+def by_day(events: Iterable[Shown], zone: tzinfo, after: int | None) -> list[Day]:
+    """Events in their order, grouped by day in the zone. `after`: the time of the event before them, epoch ms."""
+    before = None if after is None else day(after, zone)
+    groups = groupby(events, key=lambda event: day(event.reported_at, zone))
+    return [Day(title, title != before, list(group)) for title, group in groups]

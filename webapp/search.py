@@ -26,6 +26,9 @@ FIELDS = {
 LIMIT = 50
 # Longer texts are found by their beginning; an index entry of PostgreSQL has to stay under 2,700 bytes.
 _TERM_LENGTH = 200
+# Only so much of a text is folded: sorting 64 KiB of combining marks, as Unicode wants it, takes seconds.
+_MOST_FOLDED = 1000
+_LONGEST_NUMBER = 64
 # Only so many tails of one e-mail or name are kept: a name of 64 KiB must not become ten thousand rows.
 _MOST_TAILS = 12
 _AFTER_ALL_TEXT = "\U0010ffff"
@@ -41,9 +44,8 @@ class Hit:
 
     @property
     def reason(self) -> str:
-        """`email` or `email begins so`, for the page."""
-        label = FIELDS[self.field]
-        return label if self.is_exact else f"part of {label}"
+        """`email matches` or `part of email`, for the page."""
+        return f"{FIELDS[self.field]} matches" if self.is_exact else f"part of {FIELDS[self.field]}"
 
 
 def find(session: Session, workspace: Workspace, text: str) -> Sequence[Hit]:
@@ -56,7 +58,7 @@ def find(session: Session, workspace: Workspace, text: str) -> Sequence[Hit]:
     if not asked:
         return []
     exact = case((SearchTerm.term.in_(asked), 0), else_=1)
-    begins = [SearchTerm.term.between(question, question + _AFTER_ALL_TEXT) for question in asked]
+    begins = [(SearchTerm.term >= one) & (SearchTerm.term < one + _AFTER_ALL_TEXT) for one in asked]
     query = (
         select(SearchTerm.customer_id, SearchTerm.field, exact.label("rank"))
         .where(SearchTerm.workspace_id == workspace.id, or_(*begins))
@@ -109,7 +111,8 @@ def refresh_mobiles(session: Session, workspace: Workspace) -> None:
 
 def fold(text: str) -> str:
     """Text as it is compared in a search: without regard to letter case, width of characters or outer spaces."""
-    return unicodedata.normalize("NFKC", " ".join(text.split())).casefold()[:_TERM_LENGTH].strip()
+    plain = " ".join(text.replace("\x00", "").split())[:_MOST_FOLDED]  # no text in a database has a NUL
+    return unicodedata.normalize("NFKC", plain).casefold()[:_TERM_LENGTH].strip()
 
 
 def terms(field: str, value: str, region: str) -> set[str]:
@@ -132,7 +135,7 @@ def _tails(text: str, between: str) -> set[str]:
 
 def _mobile_terms(value: str, region: str) -> set[str]:
     """With the country code, without it, and the digits as they stand, so that any of them finds the number."""
-    number = _parsed(value, region)
+    number = _parsed(value[:_LONGEST_NUMBER], region)
     written = {_digits(value), fold(value)}
     if number is None:
         return written
@@ -143,7 +146,7 @@ def _mobile_terms(value: str, region: str) -> set[str]:
 def _mobile_questions(text: str, region: str) -> set[str]:
     if not re.fullmatch(r"[\d\s()+./\-]{3,}", text.strip(), re.ASCII):
         return set()
-    number = _parsed(text, region)
+    number = _parsed(text[:_LONGEST_NUMBER], region)
     if number is not None:
         return {f"{number.country_code}{phonenumbers.national_significant_number(number)}"}
     digits = _digits(text)
@@ -158,7 +161,7 @@ def _digits(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _parsed(text: str, region: str) -> phonenumbers.PhoneNumber | None:
     try:
-        number = phonenumbers.parse(text[:64], region)
+        number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
     return number if phonenumbers.is_valid_number(number) else None

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response, abort, g, redirect, request, url_for
+from flask import abort, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user
 
-from webapp import clock, users, workspaces
+from webapp import clock, htmx, users, workspaces
 from webapp.db import database
 from webapp.models import Login, Workspace
 
@@ -61,11 +62,12 @@ def anybody() -> None:
     """Everyone may pass: the doors to the house."""
 
 
-def member() -> Response | None:
+def member() -> ResponseReturnValue | None:
     """Let in who is signed in and belongs to a workspace; send others to the login."""
     if not current_user.is_authenticated:
         target = request.full_path.rstrip("?") if request.method == "GET" else None
-        return redirect(url_for("login.form", next=target))  # type: ignore[return-value] # werkzeug's Response
+        login = url_for("login.form", next=target)
+        return htmx.go(login) if htmx.is_request() else redirect(login)
     with database().read() as session:
         memberships = users.memberships(session, current_user.user_id)
     if not memberships:
@@ -75,7 +77,7 @@ def member() -> Response | None:
     return None
 
 
-def admin() -> Response | None:
+def admin() -> ResponseReturnValue | None:
     """Let in administrators of the workspace only."""
     answer = member()
     if answer is None and place().role != "admin":

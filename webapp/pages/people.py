@@ -3,12 +3,15 @@
 from datetime import date, datetime, timedelta
 from typing import Any, get_args
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from webapp import attributes, customers, events, htmx, search
-from webapp.customers import Cursor, Sort, Status
+from webapp.cursors import Cursor
+from webapp.customers import Sort, Status
 from webapp.db import database
+from webapp.models import Customer
 from webapp.pages.guards import Place, place
 
 door = Blueprint("people", __name__, url_prefix="/customers")
@@ -36,6 +39,8 @@ def index() -> ResponseReturnValue:
             older_than=Cursor.parse(request.args.get("older_than")),
             newer_than=Cursor.parse(request.args.get("newer_than")),
         )
+        if htmx.wants("getting-started"):
+            return htmx.go(url_for("people.index"))
         total = customers.count(session, here.workspace.id, status)
     return _list(page=page, total=total, status=status, sort=sort)
 
@@ -63,35 +68,38 @@ def _choice(field: str, choices: tuple[str, ...]) -> Any:
 
 
 @door.get("/<growlytics_id>")
-def profile(growlytics_id: str) -> ResponseReturnValue:
-    """One customer: who it is, attributes on the left, activities on the right."""
+def profile(growlytics_id: str) -> str:
+    """One customer: who it is, attributes on the left, activities on the right. htmx asks for one panel at a time."""
     here = place()
-    wanted, dates = _filter(here)
-    cursor = events.Cursor.parse(request.args.get("older_than"))
     with database().read() as session:
         customer = customers.find(session, here.workspace.id, growlytics_id)
-        timeline = events.timeline(session, here.workspace.id, customer.id, wanted, cursor)
-        shown = {
-            "customer": customer,
-            "timeline": timeline,
-            "after": cursor,
-            "event": wanted.name,
-            "dates": dates,
-            "link": _link_arguments(wanted.name, dates),
-        }
+        if htmx.wants("attribute-rows"):
+            return render_template("customers/_attribute_rows.html", **_attributes(session, here, customer))
+        activities = _activities(session, here, customer)
         if htmx.wants("older"):
-            return render_template("customers/_events.html", **shown)
-        shown["names"] = events.names(session, customer.id)
+            return render_template("customers/_events.html", customer=customer, **activities)
+        activities["names"] = events.names(session, customer.id)
         if htmx.wants("activities"):
-            return render_template("customers/_activities.html", **shown)
-        shown |= _attributes_panel(attributes.of_customer(session, here.workspace.id, customer.id))
-        if htmx.wants("attributes"):
-            return render_template("customers/_attributes.html", **shown)
-        shown["ignored"] = attributes.ignored_of(session, customer.id)
-    return render_template("customers/profile.html", **shown)
+            return render_template("customers/_activities.html", customer=customer, **activities)
+        panels = _attributes(session, here, customer) | activities
+        panels["ignored"] = attributes.ignored_of(session, customer.id)
+    return render_template("customers/profile.html", customer=customer, **panels)
 
 
-def _attributes_panel(everything: list[attributes.Shown]) -> dict[str, Any]:
+def _activities(session: Session, here: Place, customer: Customer) -> dict[str, Any]:
+    wanted, dates = _filter(here)
+    after = Cursor.parse(request.args.get("older_than"))
+    return {
+        "timeline": events.timeline(session, here.workspace.id, customer.id, wanted, after),
+        "after": after,
+        "event": wanted.name,
+        "dates": dates,
+        "link": _link_arguments(wanted.name, dates),
+    }
+
+
+def _attributes(session: Session, here: Place, customer: Customer) -> dict[str, Any]:
+    everything = attributes.of_customer(session, here.workspace.id, customer.id)
     text = request.args.get("attribute", "").strip()
     wanted = text.casefold()
     matching = [one for one in everything if wanted in one.name.casefold() or wanted in str(one.value).casefold()]

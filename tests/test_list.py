@@ -1,0 +1,168 @@
+"""The customer list: order, filters, pages."""
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.world import Shop
+from webapp import customers
+from webapp.models import Customer
+
+DAY = 86_400_000
+NOW = 1_750_000_000_000
+
+
+@pytest.fixture(autouse=True)
+def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(customers, "PAGE_SIZE", 3)
+
+
+def _names(browser: FlaskClient, path: str = "/customers") -> list[str]:
+    page = browser.get(path)
+    assert page.status_code == 200
+    return re.findall(r'class="row-link"[^>]*>([^<]*)<', page.get_data(as_text=True))
+
+
+def _link(browser: FlaskClient, path: str, rel: str) -> str | None:
+    found = re.search(rf'rel="{rel}" href="([^"]+)"', browser.get(path).get_data(as_text=True))
+    return found[1].replace("&amp;", "&") if found else None
+
+
+def _fill(shop: Shop, number: int) -> None:
+    for place in range(number):
+        shop.customer(f"u{place}", name=f"Person {place}")
+        shop.event(system_id=f"u{place}", time=NOW - place * DAY)
+
+
+def _anonymous(shop: Shop, name: str | None = None) -> None:
+    with shop.database.write() as session:
+        session.add(
+            Customer(
+                workspace_id=shop.workspace.id,
+                growlytics_id=customers.new_growlytics_id(NOW),
+                name=name,
+                created_at=NOW,
+                first_seen_at=NOW,
+                last_seen_at=NOW,
+                event_count=0,
+            )
+        )
+
+
+def test_list_is_headed_and_counted(shop: Shop, alice: FlaskClient) -> None:
+    _fill(shop, 2)
+    page = alice.get("/customers").get_data(as_text=True)
+    assert "<h1>Customer Profiles</h1>" in page
+    assert "2 customers" in page
+
+
+def test_row_shows_who_it_is(shop: Shop, alice: FlaskClient) -> None:
+    shop.customer("u1", name="Asha Rao", email="asha@example.com", mobile="9919211112")
+    page = alice.get("/customers").get_data(as_text=True)
+    for text in ("Asha Rao", "asha@example.com", "9919211112", "u1", shop.find().growlytics_id):
+        assert text in page
+
+
+def test_last_seen_comes_first(shop: Shop, alice: FlaskClient) -> None:
+    _fill(shop, 3)
+    assert _names(alice) == ["Person 0", "Person 1", "Person 2"]
+
+
+def test_late_event_does_not_move_its_customer_up(shop: Shop, alice: FlaskClient) -> None:
+    _fill(shop, 3)
+    shop.event(system_id="u2", time=NOW - 9 * DAY)
+    assert _names(alice) == ["Person 0", "Person 1", "Person 2"]
+
+
+def test_newest_created_comes_first_when_asked(shop: Shop, alice: FlaskClient) -> None:
+    _fill(shop, 3)
+    assert _names(alice, "/customers?sort=created") == ["Person 2", "Person 1", "Person 0"]
+
+
+def test_pages_lead_to_older_and_back_to_newer(shop: Shop, alice: FlaskClient) -> None:
+    _fill(shop, 8)
+    older = _link(alice, "/customers", "next")
+    assert older is not None
+    assert _names(alice, older) == ["Person 3", "Person 4", "Person 5"]
+    oldest = _link(alice, older, "next")
+    assert oldest is not None
+    assert _names(alice, oldest) == ["Person 6", "Person 7"]
+    assert _link(alice, oldest, "next") is None
+    newer = _link(alice, oldest, "prev")
+    assert newer is not None
+    assert _names(alice, newer) == ["Person 3", "Person 4", "Person 5"]
+    newest = _link(alice, newer, "prev")
+    assert newest is not None
+    assert _names(alice, newest) == ["Person 0", "Person 1", "Person 2"]
+    assert _link(alice, newest, "prev") is None
+
+
+def test_bookmarked_page_stays_the_same_when_customers_arrive(shop: Shop, alice: FlaskClient) -> None:
+    _fill(shop, 5)
+    older = _link(alice, "/customers", "next")
+    assert older is not None
+    shop.event(system_id="new", time=NOW + DAY)
+    assert _names(alice, older) == ["Person 3", "Person 4"]
+
+
+def test_pages_keep_filter_and_order(shop: Shop, alice: FlaskClient) -> None:
+    _fill(shop, 4)
+    older = _link(alice, "/customers?status=registered&sort=created", "next")
+    assert older is not None
+    assert "status=registered" in older
+    assert "sort=created" in older
+    assert _names(alice, older) == ["Person 0"]
+
+
+def test_customers_seen_at_one_instant_are_all_listed_once(shop: Shop, alice: FlaskClient) -> None:
+    for place in range(7):
+        shop.event(system_id=f"u{place}", time=NOW)
+    seen = _names(alice)
+    path = _link(alice, "/customers", "next")
+    for _ in range(2):
+        assert path is not None
+        seen += _names(alice, path)
+        path = _link(alice, path, "next")
+    assert path is None
+    assert sorted(seen) == [f"u{place}" for place in range(7)]
+
+
+def test_registered_and_anonymous_can_be_told_apart(shop: Shop, alice: FlaskClient) -> None:
+    _fill(shop, 1)
+    _anonymous(shop)
+    assert _names(alice, "/customers?status=registered") == ["Person 0"]
+    assert _names(alice, "/customers?status=anonymous") == ["Anonymous visitor"]
+    assert "1 customer<" in alice.get("/customers?status=anonymous").get_data(as_text=True)
+
+
+@pytest.mark.parametrize("query", ["status=nobody", "sort=name", "older_than=x", "newer_than=1.", "older_than=9.9.9"])
+def test_nonsense_in_the_url_shows_the_list(shop: Shop, alice: FlaskClient, query: str) -> None:
+    _fill(shop, 1)
+    assert _names(alice, f"/customers?{query}") == ["Person 0"]
+
+
+def test_cursor_past_the_integers_shows_the_list(shop: Shop, alice: FlaskClient) -> None:
+    _fill(shop, 1)
+    assert _names(alice, f"/customers?older_than={10**30}.1") == ["Person 0"]
+
+
+def test_another_workspaces_customers_are_not_listed(shop: Shop, alice: FlaskClient, charlie: FlaskClient) -> None:
+    _fill(shop, 1)
+    assert "Getting started" in charlie.get("/customers").get_data(as_text=True)
+
+
+def test_without_customers_the_page_tells_how_to_get_started(shop: Shop, alice: FlaskClient) -> None:
+    page = alice.get("/customers").get_data(as_text=True)
+    assert "Getting started" in page
+    assert "curl http://localhost/rest-api/customer" in page
+    assert shop.key not in page
+
+
+def test_getting_started_turns_into_the_list(shop: Shop, alice: FlaskClient) -> None:
+    asking = {"HX-Request": "true", "HX-Target": "getting-started"}
+    assert alice.get("/customers", headers=asking).status_code == 204
+    _fill(shop, 1)
+    answer = alice.get("/customers", headers=asking)
+    assert answer.status_code == 200
+    assert answer.headers["HX-Redirect"] == "/customers"

@@ -1,0 +1,159 @@
+"""Signing in and out, the one-time link, and what a login protects from."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.world import PASSWORD, Shop, submit
+from webapp import clock, users
+from webapp.models import Login, User
+
+EMAIL = "alice@shop.example"
+
+
+def _sign_in(app: Flask, password: str = PASSWORD, **fields: str) -> tuple[FlaskClient, int, str]:
+    browser = app.test_client()
+    answer = submit(browser, "/login", email=EMAIL, password=password, **fields)
+    return browser, answer.status_code, answer.location or answer.get_data(as_text=True)
+
+
+def test_login_leads_to_the_customers(app: Flask, alice: FlaskClient) -> None:
+    _, status, location = _sign_in(app)
+    assert (status, location) == (302, "/customers")
+
+
+def test_email_is_compared_without_regard_to_case(app: Flask, alice: FlaskClient) -> None:
+    browser = app.test_client()
+    assert submit(browser, "/login", email="ALICE@Shop.Example ", password=PASSWORD).status_code == 302
+
+
+def test_login_leads_back_to_the_page_asked_for(app: Flask, alice: FlaskClient) -> None:
+    browser = app.test_client()
+    answer = browser.get("/customers?q=rao")
+    assert answer.location == "/login?next=/customers?q%3Drao"
+    answer = submit(browser, "/login", form_on=answer.location, email=EMAIL, password=PASSWORD, next="/customers?q=rao")
+    assert answer.location == "/customers?q=rao"
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "", "/login"]
+)
+def test_login_never_leads_to_another_site(app: Flask, alice: FlaskClient, target: str) -> None:
+    _, status, location = _sign_in(app, next=target)
+    assert (status, location) == (302, "/customers")
+
+
+def test_wrong_password_and_unknown_email_get_the_same_answer(app: Flask, alice: FlaskClient) -> None:
+    _, status, page = _sign_in(app, "wrong password here")
+    unknown = submit(app.test_client(), "/login", email="nobody@shop.example", password=PASSWORD)
+    assert status == unknown.status_code == 422
+    assert "E-mail or password is not right." in page
+    assert "E-mail or password is not right." in unknown.get_data(as_text=True)
+
+
+def test_signing_out_ends_the_login_on_the_server(app: Flask, alice: FlaskClient) -> None:
+    cookie = alice.get_cookie("customer_profiles")
+    assert cookie is not None
+    assert submit(alice, "/account/logout", form_on="/settings/account").location == "/login"
+    thief = app.test_client()
+    thief.set_cookie("customer_profiles", cookie.value)
+    assert thief.get("/customers").status_code == 302
+
+
+def test_login_idles_out_after_eight_hours(shop: Shop, alice: FlaskClient) -> None:
+    with shop.database.write() as session:
+        session.query(Login).update({Login.seen_at: clock.now() - users.LOGIN_IDLE - 1})
+    assert alice.get("/customers").status_code == 302
+
+
+def test_login_ends_after_fourteen_days_however_busy(shop: Shop, alice: FlaskClient) -> None:
+    with shop.database.write() as session:
+        session.query(Login).update({Login.created_at: clock.now() - users.LOGIN_LIFETIME - 1})
+    assert alice.get("/customers").status_code == 302
+
+
+def test_a_page_visit_keeps_the_login_from_idling_out(shop: Shop, alice: FlaskClient) -> None:
+    an_hour_ago = clock.now() - clock.HOUR
+    with shop.database.write() as session:
+        session.query(Login).update({Login.seen_at: an_hour_ago})
+    assert alice.get("/customers").status_code == 200
+    with shop.database.read() as session:
+        assert session.query(Login).one().seen_at > an_hour_ago
+
+
+def test_token_is_not_kept_in_the_database(shop: Shop, alice: FlaskClient) -> None:
+    with alice.session_transaction() as cookie:
+        token = cookie["_user_id"]
+    with shop.database.read() as session:
+        assert session.query(Login).one().token_hash != token
+
+
+def test_cookie_is_out_of_reach_of_scripts_and_other_sites(app: Flask) -> None:
+    page = app.test_client().get("/login")
+    cookie = page.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Secure" not in cookie
+
+
+def test_cookie_is_secure_over_https(app: Flask) -> None:
+    page = app.test_client().get("/login", base_url="https://profiles.example")
+    assert "Secure" in page.headers["Set-Cookie"]
+    assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_htmx_request_without_a_login_moves_the_whole_browser(app: Flask) -> None:
+    answer = app.test_client().get("/customers?q=a", headers={"HX-Request": "true", "HX-Target": "list"})
+    assert answer.get_data() == b""
+    assert answer.headers["HX-Redirect"] == "/login?next=/customers?q%3Da"
+
+
+def _invitation(shop: Shop, role: str = "admin") -> str:
+    with shop.database.write() as session:
+        return f"/invitations/{users.invite(session, shop.workspace.id, role)}"
+
+
+def test_invited_person_sets_email_and_password_and_is_signed_in(shop: Shop) -> None:
+    browser, path = shop.app.test_client(), _invitation(shop)
+    assert submit(browser, path, email="dora@shop.example", password=PASSWORD).location == "/customers"
+    assert browser.get("/settings/workspace").status_code == 200
+    with shop.database.read() as session:
+        assert session.query(User).one().email == "dora@shop.example"
+
+
+def test_invitation_works_once(shop: Shop) -> None:
+    path = _invitation(shop)
+    other = shop.app.test_client()
+    other.get(path)
+    submit(shop.app.test_client(), path, email="dora@shop.example", password=PASSWORD)
+    assert other.get(path).status_code == 404
+    assert submit(other, path, form_on="/login", email="eve@evil.example", password=PASSWORD).status_code == 404
+    with shop.database.read() as session:
+        assert session.query(User).count() == 1
+
+
+def test_invitation_ends_after_a_week(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _invitation(shop)
+    later = clock.now() + users.INVITATION_LIFETIME + 1
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert shop.app.test_client().get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "reason"),
+    [
+        ("dora", PASSWORD, "That is not an e-mail address."),
+        ("dora@shop.example", "short", "A password needs at least 12 characters."),
+        ("dora@shop.example", "password1234", "That password is too easy to guess"),
+        ("dora@shop.example", "dora dora dora", "That password is too easy to guess"),
+        ("alice@shop.example", PASSWORD, "There is a user alice@shop.example already."),
+    ],
+)
+def test_bad_email_or_password_is_explained_and_the_link_stays(
+    shop: Shop, alice: FlaskClient, email: str, password: str, reason: str
+) -> None:
+    browser, path = shop.app.test_client(), _invitation(shop)
+    answer = submit(browser, path, email=email, password=password)
+    assert answer.status_code == 422
+    assert reason in answer.get_data(as_text=True)
+    assert submit(browser, path, email="new@shop.example", password=PASSWORD).status_code == 302

@@ -1,0 +1,28 @@
+"""Places in lists that are sorted by time, as they stand in URLs: bookmarks that don't shift when rows arrive."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The sort time (epoch ms) and the id of a row."""
+
+    at: int
+    id: int
+
+    @classmethod
+    def parse(cls, text: str | None) -> "Cursor | None":
+        """Read `<at>.<id>`; None when it is absent or not one."""
+        try:
+            at, id_ = (int(part) for part in (text or "").split("."))
+        except ValueError:
+            return None
+        return cls(at, id_) if max(abs(at), abs(id_)) < 2**63 else None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """To compare with the columns that a list is sorted by."""
+        return self.at, self.id
+
+    def __str__(self) -> str:
+        return f"{self.at}.{self.id}"
