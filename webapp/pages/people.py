@@ -77,7 +77,7 @@ def profile(growlytics_id: str) -> str:
             return render_template("customers/_attribute_rows.html", **_attributes(session, here, customer))
         activities = _activities(session, here, customer)
         if htmx.wants("older"):
-            return render_template("customers/_events.html", customer=customer, **activities)
+            return render_template("customers/_events.html", customer=customer, is_continued=True, **activities)
         activities["names"] = events.names(session, customer.id)
         if htmx.wants("activities"):
             return render_template("customers/_activities.html", customer=customer, **activities)

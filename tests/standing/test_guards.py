@@ -1,0 +1,125 @@
+"""Every route stands behind a guard, and nobody gets further than they may."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.routing import Rule
+
+from tests.world import Shop
+from webapp import api, pages
+from webapp.api import door
+from webapp.pages import guards
+
+# Routes that anybody may reach. Everything else must turn a stranger away.
+OPEN = {
+    "healthz",
+    "static",
+    "login.home",
+    "login.form",
+    "login.sign_in",
+    "login.sign_out",
+    "login.invitation",
+    "login.accept",
+}
+ADMIN = {
+    "settings.home",
+    "settings.workspace",
+    "settings.change_workspace",
+    "settings.api_keys",
+    "settings.create_key",
+    "settings.revoke_key",
+}
+MEMBER = {"people.index", "people.profile", "account.show", "account.change_password"}
+MACHINE = {"rest.customer", "rest.event", "track.user", "track.event"}
+
+
+def _requests(app: Flask, endpoints: set[str]) -> Iterator[tuple[str, str]]:
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint in endpoints:
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                yield method, _path(rule)
+
+
+def _path(rule: Rule) -> str:
+    return re.sub(r"<[^>]+>", "1", rule.rule)
+
+
+def test_every_route_is_listed_here(app: Flask) -> None:
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == OPEN | ADMIN | MEMBER | MACHINE
+
+
+def test_every_door_is_hung_with_its_guards(app: Flask) -> None:
+    expected = {blueprint.name: [door.guard] for blueprint in api.DOORS}
+    expected |= {blueprint.name: [guards.same_site, guard] for blueprint, guard in pages.DOORS}
+    hung = {name: list(before) for name, before in app.before_request_funcs.items() if name is not None}
+    assert hung == expected
+    assert set(app.blueprints) == set(expected)
+
+
+def test_stranger_is_sent_to_the_login(app: Flask) -> None:
+    stranger = app.test_client()
+    for method, path in _requests(app, MEMBER | ADMIN):
+        answer = stranger.open(path, method=method)
+        if method == "GET":
+            assert (answer.status_code, answer.location.partition("?")[0]) == (302, "/login"), path
+        else:
+            assert answer.status_code == 400, f"{path}: a form without a token"
+
+
+def test_viewer_does_not_get_what_is_for_administrators(app: Flask, bob: FlaskClient) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False  # to see the guard itself, not the token, refuse
+    for method, path in _requests(app, ADMIN):
+        assert bob.open(path, method=method).status_code == 403, path
+
+
+def test_machine_without_a_key_gets_the_one_401(app: Flask) -> None:
+    for method, path in _requests(app, MACHINE):
+        answer = app.test_client().open(path, method=method)
+        assert answer.status_code == 401, path
+        assert answer.json is not None
+        assert answer.json["type"] == "AuthenticationError"
+
+
+def test_people_are_no_machines(app: Flask, alice: FlaskClient) -> None:
+    for method, path in _requests(app, MACHINE):
+        assert alice.open(path, method=method).status_code == 401, path
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_form_from_another_site_is_refused(app: Flask, alice: FlaskClient, site: str) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    for method, path in _requests(app, OPEN | MEMBER | ADMIN):
+        if method == "POST":
+            assert alice.post(path, headers={"Sec-Fetch-Site": site}).status_code == 403, path
+
+
+def test_form_without_a_token_is_refused(app: Flask, alice: FlaskClient) -> None:
+    for method, path in _requests(app, OPEN | MEMBER | ADMIN):
+        if method == "POST":
+            assert alice.post(path).status_code == 400, path
+            assert alice.post(path, data={"csrf_token": "wrong"}).status_code == 400, path
+
+
+def test_every_error_of_the_machine_door_has_the_one_shape(app: Flask, shop: Shop) -> None:
+    machine = app.test_client()
+    key = {"x-growlytics-key": shop.key}
+    answers = [machine.post(f"{prefix}nowhere", headers=key) for prefix in api.PREFIXES]
+    for method, path in _requests(app, MACHINE):
+        answers += [
+            machine.open(path, method=method),
+            machine.open(path, method=method, headers=key),
+            machine.open(path, method=method, headers=key, data=b"x" * 1_000_001),
+            machine.get(path, headers=key),
+            machine.delete(path),
+        ]
+    for answer in answers:
+        assert answer.status_code in {401, 404, 405, 413, 422}
+        assert answer.content_type == "application/json"
+        assert answer.json is not None
+        assert set(answer.json) == {"type", "details"}
+        assert answer.json["details"]
+        for detail in answer.json["details"]:
+            assert set(detail) == {"message", "path", "type", "context"}
