@@ -4,8 +4,13 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
   await navigator.clipboard.writeText(button.dataset.copy);
+  const label = button.getAttribute("aria-label");
   button.classList.add("copied");
-  setTimeout(() => button.classList.remove("copied"), 1500);
+  button.setAttribute("aria-label", "Copied");
+  setTimeout(() => {
+    button.classList.remove("copied");
+    button.setAttribute("aria-label", label);
+  }, 1500);
 });
 
 document.addEventListener("keydown", (event) => {

@@ -1,0 +1,103 @@
+"""A real Chromium, a real server, and a support agent who is signed in."""
+
+import json
+import os
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import delete
+
+from tests.conftest import settings_for
+from tests.server import LiveServer
+from tests.world import PASSWORD
+from webapp import users, workspaces
+from webapp.db import Base, Database
+
+EMAIL = "asha@support.example"
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A running server as a shop's backend and a support agent see it."""
+
+    server: LiveServer
+
+    @property
+    def url(self) -> str:
+        """Where it serves."""
+        return self.server.url
+
+    def send(self, path: str, body: dict[str, Any]) -> None:
+        """POST to the API; an error answer fails the test."""
+        headers = {"x-growlytics-key": self.server.key}
+        request = urllib.request.Request(f"{self.url}{path}", json.dumps(body).encode(), headers)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            assert json.load(answer) == {"success": True}
+
+    def customer(self, id_: str, **attributes: Any) -> None:
+        """Create or update a customer."""
+        self.send("/track/user", {"id": id_, "attributes": attributes})
+
+    def event(self, id_: str, name: str, time: int, **attributes: Any) -> None:
+        """Record an event."""
+        self.send("/track/event/v2", {"customerId": id_, "name": name, "time": time, "attributes": attributes})
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium. Where there is none, that is a failure in CI; elsewhere the tests are skipped, and say so."""
+    path = shutil.which("chromium")
+    if path is None:
+        message = "no Chromium on this machine: apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def backend(live_server: LiveServer) -> Backend:
+    """The module's server, with a support agent as its user and no customers."""
+    database = Database(settings_for(live_server.database_url).url)
+    with database.write() as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            if table.name not in {"workspaces", "api_keys"}:
+                session.execute(delete(table))
+        users.create(session, EMAIL, PASSWORD, workspaces.find(session, None).id, "admin")
+    database.engine.dispose()
+    return Backend(live_server)
+
+
+@pytest.fixture
+def page(chromium: Browser, backend: Backend) -> Iterator[Page]:
+    """A signed-in browser page. Errors of scripts and breaches of the Content-Security-Policy fail the test."""
+    context = chromium.new_context(base_url=backend.url, viewport={"width": 1280, "height": 800})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    troubles: list[str] = []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    sign_in(page)
+    yield page
+    context.close()
+    assert troubles == []
+
+
+def sign_in(page: Page) -> None:
+    """Sign in as the support agent."""
+    page.goto("/login")
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/customers")
