@@ -51,6 +51,11 @@ def test_wrong_password_and_unknown_email_get_the_same_answer(app: Flask, alice:
     assert "E-mail or password is not right." in unknown.get_data(as_text=True)
 
 
+@pytest.mark.parametrize("email", ["a\0@shop.example", "\ud800".encode("utf-8", "replace").decode(), "x" * 100_000])
+def test_hostile_email_is_a_wrong_email(app: Flask, email: str) -> None:
+    assert submit(app.test_client(), "/login", email=email, password="\0" * 20).status_code == 422
+
+
 def test_signing_out_ends_the_login_on_the_server(app: Flask, alice: FlaskClient) -> None:
     cookie = alice.get_cookie("customer_profiles")
     assert cookie is not None

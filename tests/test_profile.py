@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -18,6 +19,14 @@ def _page(browser: FlaskClient, path: str, **headers: str) -> str:
     answer = browser.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
     assert answer.status_code == 200
     return answer.get_data(as_text=True)
+
+
+def _customer(shop: Shop, attributes: dict[str, Any]) -> None:
+    shop.customer(**attributes)
+
+
+def _event(shop: Shop, attributes: dict[str, Any], name: str = "Purchased") -> None:
+    shop.event(name, NOON, **attributes)
 
 
 def _events(page: str) -> list[str]:
@@ -47,7 +56,7 @@ def test_number_of_events_first_and_last_seen_are_shown(shop: Shop, alice: Flask
 
 
 def test_attributes_show_value_type_and_when_they_changed(shop: Shop, alice: FlaskClient) -> None:
-    shop.customer(**{"City": "Mumbai", "Total Orders": 12.5, "VIP": True, "Joined": "2026-03-10 12:00:00"})
+    _customer(shop, {"City": "Mumbai", "Total Orders": 12.5, "VIP": True, "Joined": "2026-03-10 12:00:00"})
     page = _page(alice, shop.profile_path())
     panel = page[page.index('id="attributes"') : page.index('id="acquisition"')]
     for text in ("City", "Mumbai", "12.5", "Yes", "2026-03-10 12:00:00", "string ·", "number ·", "boolean ·", "date ·"):
@@ -74,8 +83,8 @@ def test_few_attributes_need_no_filter(shop: Shop, alice: FlaskClient) -> None:
 
 
 def test_value_that_was_ignored_is_told(shop: Shop, alice: FlaskClient) -> None:
-    shop.customer(**{"Total Orders": 3})
-    shop.customer(**{"Total Orders": "many"})
+    _customer(shop, {"Total Orders": 3})
+    _customer(shop, {"Total Orders": "many"})
     page = _page(alice, shop.profile_path())
     assert "1 value was not stored" in page
     assert "a string came" in page
@@ -111,9 +120,9 @@ def test_exact_instant_is_there_on_hover(shop: Shop, alice: FlaskClient) -> None
 
 
 def test_event_shows_attributes_of_every_type_and_its_json(shop: Shop, alice: FlaskClient) -> None:
-    shop.event(
-        time=NOON,
-        **{
+    _event(
+        shop,
+        {
             "Order ID": "SDF-1",
             "Amount": 732.23,
             "Prepaid": False,
@@ -268,7 +277,7 @@ def _without_token(page: str) -> str:
 def test_hostile_values_are_shown_as_text(shop: Shop, alice: FlaskClient) -> None:
     hostile = "<script>alert(1)</script>"
     shop.customer("u1", name=hostile, email=f'"><img src=x onerror={hostile}>', **{"<b>": hostile})
-    shop.event(hostile, NOON, **{hostile: {hostile: [hostile]}})
+    _event(shop, {hostile: {hostile: [hostile]}}, hostile)
     for path in (shop.profile_path(), "/customers", f"/customers?q={hostile}"):
         page = _page(alice, path)
         assert hostile not in page

@@ -54,6 +54,30 @@ def test_shop_can_take_an_id_off_the_refused_ones(shop: Shop, alice: FlaskClient
     assert shop.send("/track/user", {"id": "GUEST", "attributes": {}}).status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("line", "id_", "is_refused"),
+    [
+        ("*ab", "abxab", True),
+        ("*ab", "abx", False),
+        ("a*b*c", "a-b-b-c", True),
+        ("a*b*c", "a-c-b", False),
+        ("*", "anything", True),
+        ("a.c", "abc", False),
+        ("*" + "a*" * 60 + "b", "a" * 255, False),
+    ],
+)
+def test_star_in_a_refused_id_stands_for_any_text(
+    shop: Shop, alice: FlaskClient, line: str, id_: str, is_refused: bool
+) -> None:
+    submit(alice, "/settings/workspace", **(GOOD | {"placeholder_ids": line}))
+    assert (shop.send("/track/user", {"id": id_, "attributes": {}}).status_code == 422) == is_refused
+
+
+def test_nul_in_a_setting_is_dropped(shop: Shop, alice: FlaskClient) -> None:
+    assert submit(alice, "/settings/workspace", **(GOOD | {"name": "S\0hop"})).status_code == 302
+    assert _workspace(shop).name == "Shop"
+
+
 def test_saving_the_refused_ids_unchanged_keeps_following_the_product(shop: Shop, alice: FlaskClient) -> None:
     page = alice.get("/settings/workspace").get_data(as_text=True)
     listed = re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)

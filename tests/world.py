@@ -9,10 +9,20 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from webapp import attributes, events
 from webapp.db import Base, Database
-from webapp.models import Customer, Workspace
+from webapp.models import AttributeType, Customer, CustomerAttribute, Event, IdempotencyKey, IgnoredValue, Workspace
 
 PASSWORD = "correct horse battery staple"
+NOON = 1_700_000_000_000  # when events of the tests happen: 2023-11-14, epoch ms
+# Every ingestion endpoint, with the smallest body that it takes.
+SMALLEST: dict[str, dict[str, Any]] = {
+    "/rest-api/customer": {"id": "u1", "attributes": []},
+    "/rest-api/event": {"customerId": "u1", "name": "Purchased"},
+    "/track/user": {"id": "u1", "attributes": {}},
+    "/track/event": {"customerId": "u1", "name": "Purchased", "time": NOON, "attributes": []},
+    "/track/event/v2": {"customerId": "u1", "name": "Purchased", "time": NOON, "attributes": []},
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,24 @@ class Shop:
         assert answer.status_code == 200, answer.json
         return answer
 
+    def attributes(self, system_id: str = "u1") -> dict[str, tuple[str, Any]]:
+        """Type and value of each of a customer's attributes."""
+        with self.database.read() as session:
+            shown = attributes.of_customer(session, self.workspace.id, self.find(system_id).id)
+        return {one.name: (one.type, one.value) for one in shown}
+
+    def events(self, system_id: str = "u1") -> list[events.Shown]:
+        """A customer's events, newest first."""
+        with self.database.read() as session:
+            return list(events.timeline(session, self.workspace.id, self.find(system_id).id, events.Filter()).events)
+
+    def types(self, event_name: str = "") -> dict[str, str]:
+        """The types fixed for an event's attributes, or for those of customers."""
+        query = select(AttributeType.name, AttributeType.type)
+        query = query.where(AttributeType.workspace_id == self.workspace.id, AttributeType.event_name == event_name)
+        with self.database.read() as session:
+            return {row.name: row.type for row in session.execute(query)}
+
     def find(self, system_id: str = "u1") -> Customer:
         """The customer's row."""
         with self.database.read() as session:
@@ -68,6 +96,14 @@ def rows(database: Database, table: type[Base]) -> int:
     """How many rows a table has."""
     with database.read() as session:
         return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def stored(database: Database) -> dict[str, int]:
+    """How many rows all ingestion has left so far in each table."""
+    tables = (Customer, CustomerAttribute, AttributeType, Event, IgnoredValue, IdempotencyKey)
+    counts = (select(func.count()).select_from(table).scalar_subquery().label(table.__tablename__) for table in tables)
+    with database.read() as session:
+        return dict(session.execute(select(*counts)).one()._mapping)
 
 
 def submit(browser: FlaskClient, path: str, form_on: str | None = None, **fields: str) -> TestResponse:

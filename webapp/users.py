@@ -53,7 +53,7 @@ def checked_email(text: str) -> str:
     """An account's e-mail as it is stored. Raises InvalidError."""
     email = text.strip().casefold()
     local, at, domain = email.rpartition("@")
-    if not (at and local and domain) or len(email) > 254 or any(letter.isspace() for letter in email):
+    if not (at and local and domain) or len(email) > 254 or not email.isprintable() or " " in email:
         raise InvalidError("that is not an e-mail address")
     return email
 
@@ -84,7 +84,8 @@ def _verifies(password: str, kept: str) -> bool:
 
 def authenticate(session: Session, email: str, password: str) -> User | None:
     """The user with this e-mail and password. An unknown e-mail takes as long as a wrong password."""
-    user = session.scalar(select(User).where(User.email == email.strip().casefold()))
+    asked = email.strip().casefold().replace("\x00", "")  # PostgreSQL can't even be asked for a NUL
+    user = session.scalar(select(User).where(User.email == asked))
     kept = _NOBODYS_HASH if user is None else user.password_hash
     return user if _verifies(password, kept) else None
 

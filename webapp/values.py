@@ -20,15 +20,19 @@ _DATE_FORMATS = "YYYY-MM-DD HH:mm:ss or ISO 8601 with a zone"
 def instant(text: str, zone: tzinfo) -> datetime | None:
     """The UTC instant that a date text names, or None when it isn't a date.
 
-    Takes `YYYY-MM-DD HH:mm:ss` and ISO 8601 date-times; without a zone it is read in `zone`.
+    Takes `YYYY-MM-DD HH:mm:ss` and ISO 8601 date-times; without a zone it is read in `zone`. Whether a text is a
+    date doesn't depend on the zone.
     """
     if not _DATE.fullmatch(text):
         return None
     try:
         moment = datetime.fromisoformat(text.replace(",", "."))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):  # a 30th of February, the edges of years 1 and 9999
+    except ValueError:  # a 30th of February, the year 0
         return None
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:  # within hours of the calendar's ends, where programs put "never": no zone matters there
+        return moment.replace(tzinfo=UTC)
 
 
 def is_date(value: object) -> bool:
@@ -93,8 +97,14 @@ def _scalar(value: object) -> str:
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, str):
-        return "date" if is_date(value) else "string"
+        return "date" if is_date(value) and _looks_like_date(value) else "string"
     return "number"
+
+
+def _looks_like_date(text: str) -> bool:
+    # Of the dates that may be sent as such, those that stand for one without being called one: exactly
+    # `YYYY-MM-DD HH:mm:ss`, or ISO 8601 with its T.
+    return len(text) == 19 or text[10] == "T"
 
 
 def _shape(values: list[Any], shape: str) -> str:

@@ -74,5 +74,11 @@ def refuses_id(workspace: Workspace, system_id: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _pattern(lines: str) -> re.Pattern[str]:
-    parts = (re.escape(line.strip()).replace(r"\*", ".*") for line in lines.splitlines() if line.strip())
+    parts = [_one(line.strip()) for line in lines.splitlines() if line.strip()]
     return re.compile("|".join(parts) or r"(?!)", re.IGNORECASE | re.DOTALL)
+
+
+def _one(line: str) -> str:
+    # A `*` takes the shortest text and doesn't take it back (an atomic group): no line can be slow to match.
+    first, *rest = (re.escape(part) for part in re.split(r"\*+", line))
+    return first + "".join(f"(?>.*?{part})" for part in rest[:-1]) + "".join(f".*{part}" for part in rest[-1:])

@@ -52,7 +52,7 @@ def test_every_route_is_listed_here(app: Flask) -> None:
 
 
 def test_every_door_is_hung_with_its_guards(app: Flask) -> None:
-    expected = {blueprint.name: [door.guard] for blueprint in api.DOORS}
+    expected: dict[str, list[object]] = {blueprint.name: [door.guard] for blueprint in api.DOORS}
     expected |= {blueprint.name: [guards.same_site, guard] for blueprint, guard in pages.DOORS}
     hung = {name: list(before) for name, before in app.before_request_funcs.items() if name is not None}
     assert hung == expected

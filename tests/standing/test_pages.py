@@ -33,7 +33,8 @@ def test_every_partial_is_included_or_returned_somewhere() -> None:
 
 def test_vendored_files_are_what_they_were() -> None:
     folder = assets.folder("static") / "vendor"
-    listed = dict(reversed(line.split(maxsplit=1)) for line in (folder / "SHA256SUMS").read_text().splitlines())
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    listed = {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
     there = {path.name for path in folder.iterdir()} - {"README.md", "SHA256SUMS"}
     assert set(listed) == there
     for name, digest in listed.items():

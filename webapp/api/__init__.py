@@ -19,7 +19,7 @@ PREFIXES = tuple(f"{one.url_prefix}/" for one in DOORS)
 
 def is_api(path: str) -> bool:
     """Whether a path belongs to this door, so that also its errors are JSON."""
-    return path.startswith(PREFIXES)
+    return f"{path}/".startswith(PREFIXES)
 
 
 def register(app: Flask) -> None:

@@ -4,24 +4,24 @@ The parser is the standard library's: it tells duplicate keys apart, and its lim
 """
 
 import json
-import re
+import math
 from collections import Counter
+from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
-from webapp.api.errors import ApiError, Faults, fault
+from webapp.api.errors import NOT_TEXT, ApiError, Faults, fault
 
 MOST_BYTES = 1_000_000
 DEEPEST = 16
 _WHOLE = 2**63
-_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
-class _Unfit:
-    """Stands in the parsed tree where something can't be stored, until the walk gives it a path."""
+class _Unfit(float):
+    """Stands in the parsed tree for a number that can't be stored; the walk tells where. Its type is still a number."""
 
-    def __init__(self, message: str, type_: str) -> None:
-        self.message = message
-        self.type = type_
+    message: str
+    type: str
 
 
 class _Duplicates(dict[str, Any]):
@@ -46,10 +46,10 @@ def parse(data: bytes) -> tuple[dict[str, Any], Faults]:
         raise _unusable(
             f"the body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}", "json.invalid"
         ) from None
-    faults = Faults()
-    _walk(body, [], faults)
     if not isinstance(body, dict):
         raise _unusable("the body must be a JSON object", "object.base")
+    faults = Faults()
+    _walk(body, [], faults)
     return body, faults
 
 
@@ -70,51 +70,55 @@ def _integer(text: str) -> int | _Unfit:
     if len(text) < 19:
         return int(text)
     if len(text) > 20 or not -_WHOLE <= int(text) < _WHOLE:
-        return _Unfit("is a whole number outside 64 bits; send it as a string", "number.unsafe")
+        return _unfit("is a whole number outside 64 bits; send it as a string", "number.unsafe")
     return int(text)
 
 
 def _constant(text: str) -> _Unfit:
-    return _Unfit(f"is {text}, which JSON doesn't have", "number.infinity")
+    return _unfit(f"is {text}, which JSON doesn't have", "number.infinity")
+
+
+@cache
+def _unfit(message: str, type_: str) -> _Unfit:
+    number = _Unfit()
+    number.message, number.type = message, type_
+    return number
 
 
 def _walk(value: Any, path: list[str | int], faults: Faults) -> None:
     if isinstance(value, str):
         _check_text(value, path, faults)
-    elif isinstance(value, float):
-        if value in {float("inf"), float("-inf")}:
-            _add(faults, path, "is a number too large to store", "number.infinity")
     elif isinstance(value, _Unfit):
-        _add(faults, path, value.message, value.type)
+        faults.spoil(path, value.message, value.type)
+    elif isinstance(value, float):
+        if math.isinf(value):
+            faults.spoil(path, "is a number too large to store", "number.infinity")
     elif isinstance(value, list | dict):
         _walk_into(value, path, faults)
 
 
 def _walk_into(value: list[Any] | dict[str, Any], path: list[str | int], faults: Faults) -> None:
     if len(path) >= DEEPEST:
-        _add(faults, path, f"is nested deeper than {DEEPEST} levels", "json.depth")
+        faults.spoil(path, f"is nested deeper than {DEEPEST} levels", "json.depth")
+        value.clear()  # the body is refused; whoever goes on reading it must not fall down there
         return
     if isinstance(value, _Duplicates):
         for key in value.repeated:
-            _add(faults, [*path, key], "occurs more than once", "object.duplicate")
-    if isinstance(value, list):
-        for place, item in enumerate(value):
-            _walk(item, [*path, place], faults)
-        return
-    for key, item in value.items():
-        _check_text(key, [*path, key], faults)
-        _walk(item, [*path, key], faults)
+            faults.spoil([*path, key], "occurs more than once", "object.duplicate")
+    parts: Iterable[tuple[str | int, Any]] = enumerate(value) if isinstance(value, list) else value.items()
+    for part, item in parts:
+        path.append(part)
+        if isinstance(part, str):
+            _check_text(part, path, faults)
+        if not isinstance(item, int):  # half a million of them fit into one body
+            _walk(item, path, faults)
+        path.pop()
 
 
 def _check_text(text: str, path: list[str | int], faults: Faults) -> None:
     if text.isascii() and "\x00" not in text:  # nearly every text: not worth a search
         return
-    found = _NOT_TEXT.search(text)
+    found = NOT_TEXT.search(text)
     if found is not None:
         what = "a NUL character" if found[0] == "\x00" else "half of a surrogate pair"
-        _add(faults, path, f"contains {what}, which can't be stored", "string.unicode")
-
-
-def _add(faults: Faults, path: list[str | int], message: str, type_: str) -> None:
-    # The path itself may hold the text that can't be stored, nor sent back.
-    faults.add([_NOT_TEXT.sub("\ufffd", part) if isinstance(part, str) else part for part in path], message, type_)
+        faults.spoil(path, f"contains {what}, which can't be stored", "string.unicode")

@@ -53,9 +53,11 @@ def _key() -> ApiKey:
 
 def _bytes() -> bytes:
     # Read straight from the server: a body sent in chunks has no length, and Werkzeug would cut it off in silence.
+    # Never past a known length: some servers would wait there for bytes that don't come.
     most = bodies.MOST_BYTES
-    data: bytes = b"" if (request.content_length or 0) > most else request.environ["wsgi.input"].read(most + 1)
-    if len(data) > most or (request.content_length or 0) > most:
+    length = most + 1 if request.content_length is None else request.content_length
+    data: bytes = request.environ["wsgi.input"].read(length) if length <= most + 1 else b""
+    if max(len(data), request.content_length or 0) > most:
         raise errors.of_status(413, f"the body is larger than {most:,} bytes")
     return data
 
@@ -67,6 +69,8 @@ def _retry(faults: errors.Faults) -> batch.Retry | None:
     path: list[str | int] = ["headers", "Idempotency-Key"]
     if not key.strip():
         faults.add(path, "is empty", "string.empty")
+    elif "\x00" in key:
+        faults.add(path, "contains a NUL character, which can't be stored", "string.unicode")
     elif len(key) > LONGEST_IDEMPOTENCY_KEY:
         message = f"is {len(key):,} characters long; {LONGEST_IDEMPOTENCY_KEY} are allowed"
         faults.add(path, message, "string.max", limit=LONGEST_IDEMPOTENCY_KEY)

@@ -1,5 +1,6 @@
 """The one shape of every error of the API: `{"type", "details": [{"message", "path", "type", "context"}]}`."""
 
+import re
 from typing import Any
 
 from flask import Response, jsonify
@@ -7,6 +8,10 @@ from flask import Response, jsonify
 from webapp.db import Trouble
 
 Fault = dict[str, Any]
+
+NOT_TEXT = re.compile("[\x00\ud800-\udfff]")  # NUL and halves of surrogate pairs: not storable, nor to be sent back
+# Longer keys are cut in paths: a key of 500 KB above a thousand faults would be repeated in each of them.
+_LONGEST_KEY = 100
 
 TYPES = {
     401: "AuthenticationError",
@@ -46,35 +51,40 @@ def label(path: list[str | int]) -> str:
 
 
 class Faults:
-    """The faults of one body, gathered while it is read. Each is told once, and at most MOST of them in full."""
+    """The faults of one body, gathered while it is read.
+
+    Past MOST of them the body is refused at once with those: a hostile one could have half a million.
+    """
 
     MOST = 1000
 
     def __init__(self) -> None:
         self._found: list[Fault] = []
-        self._paths: set[tuple[str | int, ...]] = set()
-        self._more = 0
+        self._unfit: set[tuple[str | int, ...]] = set()
+
+    def spoil(self, path: list[str | int], message: str, type_: str) -> None:
+        """Note a value that can't be stored whatever it is for. Nothing else is said of it afterwards."""
+        self.add(path, message, type_)
+        self._unfit.add(tuple(path))
 
     def add(self, path: list[str | int], message: str, type_: str, **context: Any) -> None:
-        """Note a fault. `message` goes on after the value's name: `must be a string`.
-
-        A fault of a whole is left out where a part of it has been found at fault already: it would say the same.
-        """
-        place = tuple(path)
-        if place in self._paths:
+        """Note a fault. `message` goes on after the value's name: `must be a string`. Raises ApiError past MOST."""
+        if tuple(path) in self._unfit:
             return
-        if len(self._found) >= self.MOST:
-            self._more += 1
-            return
-        self._paths.update(place[:length] for length in range(1, len(place) + 1))
-        self._found.append(fault(f'"{label(path)}" {message}', type_, path, **context))
+        if len(self._found) == self.MOST:
+            more = f"there are more faults; these are the first {self.MOST:,}"
+            raise ApiError(422, [*self._found, fault(more, "faults.more", limit=self.MOST)])
+        shown = [_shown(part) if isinstance(part, str) else part for part in path]
+        self._found.append(fault(f'"{label(shown)}" {message}', type_, shown, **context))
 
     def refuse(self) -> None:
         """Raise ApiError (422) with all faults, if there are any."""
-        if self._more:
-            self._found.append(fault(f"and {self._more} more faults", "faults.more", count=self._more))
         if self._found:
             raise ApiError(422, self._found)
+
+
+def _shown(key: str) -> str:
+    return NOT_TEXT.sub("\ufffd", key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}…")
 
 
 def answer(error: ApiError) -> Response:

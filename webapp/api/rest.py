@@ -4,7 +4,7 @@ from flask import Blueprint
 
 from webapp import values
 from webapp.api.door import Answer, answer, reader
-from webapp.api.shapes import MOST_EVENT_ATTRIBUTES
+from webapp.api.shapes import MOST_EVENT_ATTRIBUTES, MOST_SENT_ATTRIBUTES
 from webapp.ingest.changes import CustomerUpdate, EventRecord
 
 door = Blueprint("rest", __name__, url_prefix="/rest-api")
@@ -18,7 +18,7 @@ def customer() -> Answer:
     body = reader()
     change = CustomerUpdate(
         system_id=body.system_id("id"),
-        attributes=body.listed_attributes(values.SCALARS, is_required=True),
+        attributes=body.at_most(body.listed_attributes(values.SCALARS, is_required=True), MOST_SENT_ATTRIBUTES),
         limit=MOST_CUSTOM_ATTRIBUTES,
     )
     return answer(body, change)

@@ -14,6 +14,8 @@ LONGEST_NAME = 49
 LONGEST_ID = 255
 LONGEST_STRING = 65_536
 MOST_EVENT_ATTRIBUTES = 50
+# A profile may have fewer, but values that are ignored don't count, so the registry of types has to see them all.
+MOST_SENT_ATTRIBUTES = 1_000
 EARLIEST = 315_532_800_000  # 1980-01-01, epoch ms
 _AHEAD = clock.DAY
 
@@ -117,7 +119,7 @@ class Reader:
                 self.faults.add(path, f"must be an object {{name, type, value}}, not {_kind(item)}", "object.base")
                 continue
             attribute = self._item(path, item, types)
-            if attribute.name in names:
+            if attribute.name and attribute.name in names:
                 message = f'is the name "{_short(attribute.name)}" a second time'
                 self.faults.add([*path, "name"], message, "array.unique", value=_short(attribute.name))
             names.add(attribute.name)
@@ -153,7 +155,7 @@ class Reader:
     def _check_inferred(self, path: Path, value: Any, types: Sequence[str]) -> None:
         if value is None:
             self.faults.add(path, "is null, which has no type; leave it out or send a value", "any.null")
-        elif isinstance(value, list | dict) and values.infer(value) not in types:
+        elif isinstance(value, list | dict) and "custom" not in types:
             message = f"must be a string, number, boolean or date, not {_kind(value)}"
             self.faults.add(path, message, "any.only", valids=list(types))
         else:
@@ -166,10 +168,12 @@ class Reader:
                 self.faults.add(path, message, "string.max", limit=LONGEST_STRING)
         elif isinstance(value, list):
             for place, item in enumerate(value):
-                self._check_lengths([*path, place], item)
+                if isinstance(item, str | list | dict):
+                    self._check_lengths([*path, place], item)
         elif isinstance(value, dict):
             for key, item in value.items():
-                self._check_lengths([*path, key], item)
+                if isinstance(item, str | list | dict):
+                    self._check_lengths([*path, key], item)
 
     def _check_name(self, path: Path, text: str, lead: str = "") -> None:
         if not text.strip():

@@ -4,7 +4,7 @@ from flask import Blueprint
 
 from webapp import values
 from webapp.api.door import Answer, answer, reader
-from webapp.api.shapes import MOST_EVENT_ATTRIBUTES
+from webapp.api.shapes import MOST_EVENT_ATTRIBUTES, MOST_SENT_ATTRIBUTES
 from webapp.ingest.changes import CustomerUpdate, EventRecord
 
 door = Blueprint("track", __name__, url_prefix="/track")
@@ -18,7 +18,7 @@ def user() -> Answer:
     body = reader()
     change = CustomerUpdate(
         system_id=body.system_id("id"),
-        attributes=body.keyed_attributes(values.SCALARS),
+        attributes=body.at_most(body.keyed_attributes(values.SCALARS), MOST_SENT_ATTRIBUTES),
         limit=MOST_CUSTOM_ATTRIBUTES,
     )
     return answer(body, change)

@@ -36,8 +36,7 @@ def workspace() -> str:
 @door.post("/workspace")
 def change_workspace() -> ResponseReturnValue:
     """Change them, if all are right."""
-    given = {field: request.form.get(field, "").strip() for field in ("name", "time_zone", "default_region")}
-    given["placeholder_ids"] = "\n".join(request.form.get("placeholder_ids", "").split("\n")).replace("\r", "").strip()
+    given = {field: _text(field) for field in ("name", "time_zone", "default_region", "placeholder_ids")}
     faults = _faults(given)
     if faults:
         return _workspace_form(**given, faults=faults), 422
@@ -54,6 +53,10 @@ def change_workspace() -> ResponseReturnValue:
     return redirect(url_for("settings.workspace"))
 
 
+def _text(field: str) -> str:
+    return request.form.get(field, "").replace("\x00", "").replace("\r\n", "\n").strip()
+
+
 def _workspace_form(**values: Any) -> str:
     return render_template(
         "settings/workspace.html",
@@ -68,7 +71,7 @@ def _faults(given: dict[str, str]) -> dict[str, str]:
     faults = {}
     if not given["name"]:
         faults["name"] = "A workspace needs a name."
-    elif len(given["name"]) > LONGEST_NAME or "\x00" in given["name"]:
+    elif len(given["name"]) > LONGEST_NAME:
         faults["name"] = f"A name has at most {LONGEST_NAME} characters."
     if given["time_zone"] not in workspaces.time_zones():
         faults["time_zone"] = "Choose a time zone from the list."
@@ -86,7 +89,7 @@ def api_keys() -> str:
 @door.post("/keys")
 def create_key() -> ResponseReturnValue:
     """Make a key and show its text, this once."""
-    name = request.form.get("name", "").replace("\x00", "").strip()
+    name = _text("name")
     if not name or len(name) > LONGEST_NAME:
         fault = f"Give the key a name of at most {LONGEST_NAME} characters that tells where it is used."
         return _keys_page(fault=fault), 422

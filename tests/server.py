@@ -1,0 +1,112 @@
+"""A real server for tests: the console script in processes of its own, on a free port."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from sqlalchemy.engine import make_url
+
+from webapp.config import Settings
+
+SCRIPT = Path(sys.executable).with_name("customer-profiles")
+PATIENCE = 30  # seconds to start or to end
+
+
+class LiveServer:
+    """`customer-profiles serve` over one database. `key` is an API key of its first workspace.
+
+    `folder` holds its log, and is where it runs, so that no `.env` of a checkout is read.
+    """
+
+    key: str
+
+    def __init__(self, database_url: str, folder: Path) -> None:
+        self.database_url = database_url
+        self.folder = folder
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self, *arguments: str) -> str:
+        """Run another command of the console script to its end. Returns what it prints."""
+        command: list[str | Path] = [SCRIPT, *arguments]
+        done = subprocess.run(command, cwd=self.folder, env=self._environment(), capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode().strip()
+
+    def start(self) -> None:
+        """Start serving; returns once it answers."""
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [SCRIPT, "serve"], cwd=self.folder, env=self._environment(), stdout=log, stderr=log
+            )
+        until = time.monotonic() + PATIENCE
+        while not self._answers():
+            assert self._process.poll() is None, f"the server has ended:\n{self.log()}"
+            assert time.monotonic() < until, f"the server doesn't answer:\n{self.log()}"
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End the server, as its supervisor would."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+        self._process = None
+
+    def log(self) -> str:
+        """What it has printed so far."""
+        return (self.folder / "server.log").read_text(errors="replace")
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:  # noqa: S310 - it is our http://
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, ConnectionError):
+            return False
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+        ours = {"DATABASE_URL": self.database_url, "PORT": str(self.port), "SECRET_KEY": "a secret for tests only"}
+        return inherited | ours
+
+
+@contextmanager
+def live(database_url: str, folder: Path) -> Iterator[LiveServer]:
+    """A running server on a database, which may be empty, and a key made for it."""
+    server = LiveServer(database_url, folder)
+    server.run("init")
+    server.key = server.run("key", "create", "--name", "Backend")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def create_database(postgresql_url: str) -> str:
+    """Make another database on a PostgreSQL server, for a live server alone. Returns its URL."""
+    name = f"live_{secrets.token_hex(4)}"
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port

@@ -1,0 +1,65 @@
+"""Bodies of a megabyte that are made to cost time: each is answered within a second, and shortly."""
+
+import gc
+import json
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.world import SMALLEST, Shop
+
+PATHS = ("/rest-api/customer", "/track/user", "/track/event")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_heap() -> Iterator[None]:
+    """Python walks its whole heap while it parses; that of a test session is many times a server's."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+def _filled(unit: str, most: int = 990_000) -> str:
+    return ",".join([unit] * (most // (len(unit) + 1)))
+
+
+def _numbered(unit: str, many: int) -> str:
+    return ",".join(unit.replace("#", f"{place:x}") for place in range(many))
+
+
+# The JSON text of `attributes`.
+HOSTILE: dict[str, Callable[[], str]] = {
+    "numbers": lambda: f"[{_filled('0')}]",
+    "arrays": lambda: f"[{_filled('[]')}]",
+    "objects": lambda: f"[{_filled('{}')}]",
+    "NaN": lambda: f"[{_filled('NaN')}]",
+    "NULs": lambda: "[" + _filled(r'"\u0000"') + "]",
+    "dates": lambda: "[" + _filled('"2020-01-20 13:44:15"') + "]",
+    "one key again and again": lambda: "{" + _filled('"a":1') + "}",
+    "names": lambda: "{" + _numbered('"#":1', 80_000) + "}",
+    "names of nulls": lambda: "{" + _numbered('"#":null', 65_000) + "}",
+    "items": lambda: "[" + _numbered('{"name":"#","type":"number","value":1}', 20_000) + "]",
+    "faulty items": lambda: "[" + _numbered('{"name":"#"}', 50_000) + "]",
+    "a long key over faults": lambda: '{"' + "k" * 500_000 + '":[' + _filled("NaN", 400_000) + "]}",
+    "long keys over faults": lambda: '{"a":{"' + "k" * 500_000 + '":{' + _numbered('"#":NaN', 30_000) + "}}}",
+    "an array as value": lambda: '{"x":[' + _filled("0") + "]}",
+    "a map as value": lambda: '{"x":{' + _numbered('"#":1', 80_000) + "}}",
+    "combining marks": lambda: '{"name":"a' + "\u0300\u0323" * 16_000 + '","email":"' + "\u0345\u0300" * 16_000 + '"}',
+    "a mobile": lambda: '{"mobile":"' + "+9 (" * 16_000 + '"}',
+    "an e-mail": lambda: '{"email":"' + ".@-" * 20_000 + '"}',
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("row", HOSTILE)
+def test_hostile_megabyte_takes_no_second(shared_shop: Shop, path: str, row: str) -> None:
+    rest = {key: value for key, value in SMALLEST[path].items() if key != "attributes"}
+    body = f'{json.dumps(rest)[:-1]}, "attributes": {HOSTILE[row]()}}}'.encode()
+    assert len(body) <= 1_000_000
+    began = time.thread_time()
+    answer = shared_shop.send(path, body)
+    assert time.thread_time() - began < 1
+    assert answer.status_code in {200, 422}
+    assert len(answer.get_data()) < 2_000_000
