@@ -25,9 +25,10 @@ def guard() -> None:
     if key is None:
         message = f"the API key is missing or not valid; send it in the {KEY_HEADER} header"
         raise ApiError(401, [fault(message, "key.invalid", ["headers", KEY_HEADER])])
-    if keys.needs_touch(key):
+    if keys.needs_touch(key):  # about once a minute, which is also often enough to tidy up
         with database().write() as session:
             keys.touch(session, key.id)
+            batch.forget_old_keys(session)
     g.api_key = key
 
 

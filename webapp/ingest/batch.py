@@ -92,10 +92,14 @@ def _apply_to(
 
 def _claim(session: Session, workspace_id: int, retry: Retry, received_at: int) -> bool:
     """Whether this request is the first with its key. A second one at the same time waits for the first's commit."""
-    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < received_at - KEY_LIFETIME))
     statement = insert(session)(IdempotencyKey).on_conflict_do_nothing().returning(IdempotencyKey.key)
     row = asdict(retry) | {"workspace_id": workspace_id, "answer": "[]", "created_at": received_at}
     return session.scalar(statement.values(row)) is not None
+
+
+def forget_old_keys(session: Session) -> None:
+    """Drop the Idempotency-Keys whose time is over."""
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < clock.now() - KEY_LIFETIME))
 
 
 def _keep_answer(session: Session, workspace_id: int, retry: Retry, ignored: list[dict[str, str]]) -> None:
