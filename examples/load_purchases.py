@@ -108,7 +108,7 @@ def totals(purchases: list[Purchase]) -> list[dict[str, Any]]:
         {"name": "Total CDs", "type": "number", "value": sum(one.cds for one in purchases)},
         {"name": "Total Spent", "type": "number", "value": spent},
         {"name": "Is First Time Purchaser", "type": "boolean", "value": len(purchases) == 1},
-        {"name": "Last Order Date", "type": "date", "value": f"{max(one.at for one in purchases):%Y-%m-%d %H:%M:%S}"},
+        {"name": "Last Order Date", "type": "date", "value": f"{max(one.at for one in purchases):%Y-%m-%dT%H:%M:%SZ}"},
     ]
 
 

@@ -3,13 +3,18 @@
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
+  if (!navigator.clipboard) {
+    // Plain HTTP from another machine: browsers keep the clipboard away, so leave the text selected.
+    window.getSelection().selectAllChildren(button.previousElementSibling);
+    return;
+  }
   await navigator.clipboard.writeText(button.dataset.copy);
-  const label = button.getAttribute("aria-label");
+  button.dataset.label ??= button.getAttribute("aria-label");
   button.classList.add("copied");
   button.setAttribute("aria-label", "Copied");
   setTimeout(() => {
     button.classList.remove("copied");
-    button.setAttribute("aria-label", label);
+    button.setAttribute("aria-label", button.dataset.label);
   }, 1500);
 });
 
@@ -19,6 +24,7 @@ document.addEventListener("keydown", (event) => {
   const search = document.querySelector(".search input");
   if (!search) return;
   event.preventDefault();
+  search.focus();
   search.select();
 });
 

@@ -178,7 +178,7 @@ def charlie(other_shop: Shop) -> FlaskClient:
 
 def _signed_in(shop: Shop, person: Person) -> FlaskClient:
     with shop.database.write() as session:
-        users.create(session, person.email, PASSWORD, shop.workspace.id, person.role)
+        users.create(session, users.credentials(person.email, PASSWORD), shop.workspace.id, person.role)
     browser = shop.app.test_client()
     answer = submit(browser, "/login", email=person.email, password=PASSWORD)
     assert answer.status_code == 302, "the person of the test could not sign in"

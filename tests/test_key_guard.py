@@ -43,7 +43,7 @@ def _wrong(key: str) -> list[str]:
 def _revoke(shop: Shop) -> None:
     with shop.database.write() as session:
         for row in keys.of_workspace(session, shop.workspace.id):
-            keys.revoke(session, shop.workspace.id, row.id)
+            keys.revoke(session, shop.workspace.id, row.public_id)
 
 
 @every_endpoint
@@ -84,7 +84,7 @@ def test_key_opens_its_own_workspace_only(shop: Shop, other_shop: Shop) -> None:
 def test_revoking_one_key_leaves_the_others(shop: Shop) -> None:
     with shop.database.write() as session:
         row, second = keys.create(session, shop.workspace.id, "Second")
-        keys.revoke(session, shop.workspace.id, row.id)
+        keys.revoke(session, shop.workspace.id, row.public_id)
     assert _answer(shop, "/track/user", second)[0] == 401
     assert _answer(shop, "/track/user", shop.key)[0] == 200
 

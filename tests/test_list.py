@@ -6,8 +6,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.world import Shop
-from webapp import customers
-from webapp.models import Customer
+from webapp import clock, customers
+from webapp.models import Customer, Login
 
 DAY = 86_400_000
 NOW = 1_750_000_000_000
@@ -136,7 +136,9 @@ def test_registered_and_anonymous_can_be_told_apart(shop: Shop, alice: FlaskClie
     assert "1 customer<" in alice.get("/customers?status=anonymous").get_data(as_text=True)
 
 
-@pytest.mark.parametrize("query", ["status=nobody", "sort=name", "older_than=x", "newer_than=1.", "older_than=9.9.9"])
+@pytest.mark.parametrize(
+    "query", ["status=nobody", "sort=name", "older_than=x", "newer_than=1.", "older_than=9.9.9", "older_than=-1.1"]
+)
 def test_nonsense_in_the_url_shows_the_list(shop: Shop, alice: FlaskClient, query: str) -> None:
     _fill(shop, 1)
     assert _names(alice, f"/customers?{query}") == ["Person 0"]
@@ -145,6 +147,15 @@ def test_nonsense_in_the_url_shows_the_list(shop: Shop, alice: FlaskClient, quer
 def test_cursor_past_the_integers_shows_the_list(shop: Shop, alice: FlaskClient) -> None:
     _fill(shop, 1)
     assert _names(alice, f"/customers?older_than={10**30}.1") == ["Person 0"]
+
+
+def test_getting_started_left_open_does_not_keep_the_login_alive(shop: Shop, alice: FlaskClient) -> None:
+    an_hour_ago = clock.now() - clock.HOUR
+    with shop.database.write() as session:
+        session.query(Login).update({Login.seen_at: an_hour_ago})
+    alice.get("/customers", headers={"HX-Request": "true", "HX-Target": "getting-started"})
+    with shop.database.read() as session:
+        assert session.query(Login).one().seen_at == an_hour_ago
 
 
 def test_another_workspaces_customers_are_not_listed(shop: Shop, alice: FlaskClient, charlie: FlaskClient) -> None:

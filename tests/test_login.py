@@ -1,5 +1,7 @@
 """Signing in and out, the one-time link, and what a login protects from."""
 
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -36,7 +38,18 @@ def test_login_leads_back_to_the_page_asked_for(app: Flask, alice: FlaskClient) 
 
 
 @pytest.mark.parametrize(
-    "target", ["//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "", "/login"]
+    "target",
+    [
+        "//evil.example/",
+        "/\r\nX: y",
+        "//[",
+        "/\t/[",
+        "https://evil.example/",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "",
+        "/login",
+    ],
 )
 def test_login_never_leads_to_another_site(app: Flask, alice: FlaskClient, target: str) -> None:
     _, status, location = _sign_in(app, next=target)
@@ -105,6 +118,24 @@ def test_cookie_is_secure_over_https(app: Flask) -> None:
     page = app.test_client().get("/login", base_url="https://profiles.example")
     assert "Secure" in page.headers["Set-Cookie"]
     assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_forms_work_over_https(app: Flask, alice: FlaskClient) -> None:
+    browser = app.test_client()
+    page = browser.get("/login", base_url="https://profiles.example").get_data(as_text=True)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert token is not None
+    form = {"csrf_token": token[1], "email": EMAIL, "password": PASSWORD}
+    assert browser.post("/login", data=form, base_url="https://profiles.example").status_code == 302
+
+
+def test_password_changed_since_it_was_verified_signs_nobody_in(shop: Shop, alice: FlaskClient) -> None:
+    with shop.database.read() as session:
+        verified = users.authenticate(session, EMAIL, PASSWORD)
+    assert verified is not None
+    submit(alice, "/settings/account", current=PASSWORD, new="an entirely new secret")
+    with shop.database.write() as session:
+        assert users.sign_in(session, verified) is None
 
 
 def test_htmx_request_without_a_login_moves_the_whole_browser(app: Flask) -> None:

@@ -254,6 +254,71 @@ def test_history_restore_gets_the_whole_page(shop: Shop, alice: FlaskClient) -> 
     assert "<html" in page
 
 
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "-1.1", "-99999999999999.1", "253402300800000.5", "9000000000000000000.1", f"{10**30}.1"]
+)
+@pytest.mark.parametrize("target", ["older", "activities", ""])
+def test_nonsense_cursor_shows_the_newest(shop: Shop, alice: FlaskClient, cursor: str, target: str) -> None:
+    shop.event("Purchased", NOON)
+    page = _page(alice, f"{shop.profile_path()}?older_than={cursor}", HX_Request="true", HX_Target=target)
+    assert _events(page) == ["Purchased"]
+
+
+def test_large_event_is_cut_on_the_page_and_whole_on_its_own(shop: Shop, alice: FlaskClient) -> None:
+    _event(shop, {"Lines": list(range(100_000)), "Amount": 5})
+    page = _page(alice, shop.profile_path())
+    assert len(page) < 50_000
+    assert "[0, 1, 2, 3" in page
+    whole = re.search(r'href="([^"]+)">The whole event as JSON<', page)
+    assert whole is not None
+    answer = alice.get(whole[1])
+    assert answer.json == {
+        "name": "Purchased",
+        "time": NOON,
+        "attributes": {"Lines": list(range(100_000)), "Amount": 5},
+    }
+
+
+@pytest.mark.parametrize("place", ["0.0", "x", f"{NOON}.1", "%00"])
+def test_unknown_event_is_a_404(shop: Shop, alice: FlaskClient, place: str) -> None:
+    shop.event(time=NOON)
+    assert alice.get(f"{shop.profile_path()}/events/{place}").status_code == 404
+
+
+def test_another_workspaces_event_is_a_404(shop: Shop, alice: FlaskClient, charlie: FlaskClient) -> None:
+    _event(shop, {"Lines": list(range(10_000))})
+    whole = re.search(r'href="([^"]+)">The whole event as JSON<', _page(alice, shop.profile_path()))
+    assert whole is not None
+    assert alice.get(whole[1]).status_code == 200
+    assert charlie.get(whole[1]).status_code == 404
+
+
+def test_event_dates_stand_in_the_workspaces_zone(shop: Shop, alice: FlaskClient) -> None:
+    _event(
+        shop, {"Plain": "2026-03-10 12:00:00", "Zoned": "2026-03-10T12:00:00Z", "Days": {"a": "2026-01-01 00:00:00"}}
+    )
+    page = _page(alice, shop.profile_path())
+    assert 'title="2026-03-10T06:30:00Z">2026-03-10 12:00:00<' in page
+    assert 'title="2026-03-10T12:00:00Z">2026-03-10 17:30:00<' in page
+    assert 'title="2025-12-31T18:30:00Z">2026-01-01 00:00:00<' in page
+
+
+def test_attributes_are_filtered_by_what_is_shown(shop: Shop, alice: FlaskClient) -> None:
+    _customer(shop, {f"Flag {letter}": False for letter in "abcdefghijkl"} | {"VIP": True})
+    page = _page(alice, f"{shop.profile_path()}?attribute=yes")
+    assert "VIP" in page
+    assert "Flag a" not in page
+
+
+def test_both_filters_of_the_profile_go_together(shop: Shop, alice: FlaskClient) -> None:
+    _customer(shop, {f"Attribute {letter}": letter for letter in "abcdefghijklm"})
+    shop.event("Purchased", NOON)
+    page = _page(alice, f"{shop.profile_path()}?attribute=b&event=Purchased&from=2026-01-01")
+    assert '<input type="hidden" name="attribute" value="b"' in page
+    assert '<input type="hidden" name="event" value="Purchased"' in page
+    assert '<input type="hidden" name="from" value="2026-01-01"' in page
+
+
 @pytest.mark.parametrize("id_", ["nobody", "0" * 24, "%00", "%F0%9F%98%80", "a" * 500])
 def test_unknown_id_is_a_friendly_404(alice: FlaskClient, id_: str) -> None:
     answer = alice.get(f"/customers/{id_}")

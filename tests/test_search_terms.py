@@ -14,7 +14,7 @@ HOSTILE = (
 
 def _found(shop: Shop, text: str) -> set[str | None]:
     with shop.database.read() as session:
-        return {hit.customer.system_id for hit in search.find(session, shop.workspace, text)}
+        return {hit.customer.system_id for hit in search.find(session, shop.workspace, text).hits}
 
 
 def test_hostile_basic_information_is_stored_and_searched_for(shop: Shop) -> None:

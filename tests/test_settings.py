@@ -36,6 +36,7 @@ def test_times_on_the_pages_follow_the_workspaces_zone(shop: Shop, alice: FlaskC
         ("name", "x" * 101, "A name has at most 100 characters."),
         ("time_zone", "Mars/Olympus", "Choose a time zone from the list."),
         ("default_region", "XX", "Choose a region from the list."),
+        ("placeholder_ids", "a*b\n" * 6000, "The list has at most 20,000 characters."),
     ],
 )
 def test_wrong_setting_is_explained_and_nothing_changes(
@@ -105,7 +106,7 @@ def test_key_is_shown_once_and_works(shop: Shop, alice: FlaskClient) -> None:
 
 
 def _revocation(browser: FlaskClient) -> str:
-    found = re.search(r'action="(/settings/keys/\d+/revocation)"', browser.get("/settings/keys").get_data(as_text=True))
+    found = re.search(r'action="(/settings/keys/\w+/revocation)"', browser.get("/settings/keys").get_data(as_text=True))
     assert found is not None
     return found[1]
 
@@ -127,6 +128,11 @@ def test_last_use_of_a_key_is_shown(shop: Shop, alice: FlaskClient) -> None:
 @pytest.mark.parametrize("name", ["", "   ", "x" * 101])
 def test_key_needs_a_name(alice: FlaskClient, name: str) -> None:
     assert submit(alice, "/settings/keys", name=name).status_code == 422
+
+
+@pytest.mark.parametrize("id_", ["99999999999999999999999", "nobody", "%00", "x" * 5000])
+def test_unknown_key_cannot_be_revoked(alice: FlaskClient, id_: str) -> None:
+    assert submit(alice, f"/settings/keys/{id_}/revocation", form_on="/settings/keys").status_code == 404
 
 
 def test_another_workspaces_key_cannot_be_revoked(shop: Shop, alice: FlaskClient, charlie: FlaskClient) -> None:

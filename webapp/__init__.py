@@ -1,6 +1,7 @@
 """Customer Profiles: a server that takes in a shop's customers and events and shows who they are."""
 
 from flask import Flask, Response, request
+from flask.json.provider import DefaultJSONProvider
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
@@ -30,9 +31,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=1_000_000,  # forms; the API reads and bounds its bodies itself
         SEND_FILE_MAX_AGE_DEFAULT=31_536_000,
         WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,  # wants a Referer, which our own policy withholds; the guards check the site
     )
     app.session_interface = _Cookies()
-    app.json.sort_keys = False  # type: ignore[attr-defined] # answers read in the order in which they are written
+    assert isinstance(app.json, DefaultJSONProvider)  # noqa: S101 - Flask's own
+    app.json.sort_keys = False  # answers read in the order in which they are written
+    app.json.ensure_ascii = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["database"] = Database(settings.url)
     csrf = CSRFProtect(app)

@@ -1,5 +1,6 @@
 """The console script `customer-profiles`."""
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -19,6 +20,7 @@ P = ParamSpec("P")
 
 def main() -> None:
     """Run the console script."""
+    os.umask(0o077)  # the embedded database holds a shop's customers: nobody else on the machine reads it
     commands()
 
 
@@ -35,7 +37,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except ConfigError as error:
+        except (ConfigError, migrate.NewerSchemaError) as error:
             raise click.ClickException(str(error)) from None
         except SQLAlchemyError as error:
             cause = str(getattr(error, "orig", error)).strip()
@@ -47,7 +49,21 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
 
 def _opened() -> tuple[Settings, Database]:
     settings = config.load()
-    return settings, Database(settings.url)
+    try:
+        return settings, Database(settings.url)
+    except OSError as error:
+        raise ConfigError(f"DATABASE_URL: can't make the folder {error.filename}: {error.strerror}") from None
+
+
+def _migrated() -> Database:
+    _, database = _opened()
+    _refuse_missing(database)
+    return database
+
+
+def _refuse_missing(database: Database) -> None:
+    if missing := migrate.missing(database):
+        raise click.ClickException(f"the database lacks {', '.join(missing)}; run `customer-profiles migrate` first")
 
 
 @commands.command()
@@ -55,14 +71,23 @@ def _opened() -> tuple[Settings, Database]:
 def serve() -> None:
     """Serve the API and the dashboard. Sets up the embedded database first."""
     settings, database = _opened()
+    server.address(settings)  # before anything that is printed only once
     config.secret_key(settings)
     if database.is_sqlite:
+        _warn_of_old_sqlite()
         migrate.upgrade(database)
-    elif missing := migrate.missing(database):
-        raise click.ClickException(f"the database lacks {', '.join(missing)}; run `customer-profiles migrate` first")
+    else:
+        _refuse_missing(database)
+    click.echo(f"Customer Profiles: {settings.listens_on}")
     _welcome(settings, database)
     database.engine.dispose()
     server.run(settings)
+
+
+def _warn_of_old_sqlite() -> None:
+    finding = doctor.sqlite_version()
+    if not finding.is_fine:
+        click.echo(f"Warning: {finding.words}", err=True)
 
 
 @commands.command()
@@ -71,20 +96,24 @@ def init() -> None:
     """Set up database and first workspace without serving. Prints a new link while there is no user."""
     settings, database = _opened()
     migrate.upgrade(database)
-    _welcome(settings, database)
+    if _welcome(settings, database):
+        return
     with database.write() as session:
         again = start.invite_again(session)
-    if again is not None:
+    if again is None:
+        click.echo("Everything is set up.")
+    else:
         click.echo(f"A new link to set up the first administrator: {settings.listens_on}{again.invitation_path}")
 
 
-def _welcome(settings: Settings, database: Database) -> None:
+def _welcome(settings: Settings, database: Database) -> bool:
+    """Make and show what only the first start does; False at every later one."""
     with database.write() as session:
         welcome = start.prepare(session)
-    click.echo(f"Customer Profiles: {settings.listens_on}")
-    if welcome is not None:
-        click.echo(
-            f"""
+    if welcome is None:
+        return False
+    click.echo(
+        f"""
 Welcome! This is shown once:
 
   Set up the first administrator (the link works once, for 7 days):
@@ -93,7 +122,8 @@ Welcome! This is shown once:
   An API key for your systems (header x-growlytics-key):
     {welcome.api_key}
 """
-        )
+    )
+    return True
 
 
 @commands.command("migrate")
@@ -123,11 +153,12 @@ def create_user(email: str, role: str, workspace_name: str | None, password_stdi
         password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    _, database = _opened()
+    database = _migrated()
     try:
+        wanted = users.credentials(email, password)
         with database.write() as session:
             workspace = _workspace(session, workspace_name)
-            made = users.create(session, email, password, workspace.id, role)
+            made = users.create(session, wanted, workspace.id, role)
     except users.InvalidError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{made.email} is {role} of “{workspace.name}”.")
@@ -144,7 +175,7 @@ def key() -> None:
 @_explained
 def create_key(name: str, workspace_name: str | None) -> None:
     """Make a key and print it, alone, on standard output. It can't be shown again."""
-    _, database = _opened()
+    database = _migrated()
     with database.write() as session:
         _, text = keys.create(session, _workspace(session, workspace_name).id, name)
     click.echo(text)
@@ -155,12 +186,12 @@ def create_key(name: str, workspace_name: str | None) -> None:
 @_explained
 def list_keys(workspace_name: str | None) -> None:
     """List the keys: id, state, last use, name."""
-    _, database = _opened()
+    database = _migrated()
     with database.read() as session:
         for one in keys.of_workspace(session, _workspace(session, workspace_name).id):
             state = "revoked" if one.revoked_at else "usable"
             used = "never used" if one.last_used_at is None else f"last used {filters.instant(one.last_used_at)[:10]}"
-            click.echo(f"{one.public_id}  {state}  {used:<21}  {one.name}")
+            click.echo(f"{one.public_id}  {state}  {used:<20}  {one.name}")
 
 
 @key.command("revoke")
@@ -169,14 +200,14 @@ def list_keys(workspace_name: str | None) -> None:
 @_explained
 def revoke_key(public_id: str, workspace_name: str | None) -> None:
     """End a key at once, by the id that `key list` shows."""
-    _, database = _opened()
+    database = _migrated()
     with database.write() as session:
         workspace = _workspace(session, workspace_name)
-        found = [one.id for one in keys.of_workspace(session, workspace.id) if one.public_id == public_id]
-        if not found:
-            raise click.ClickException(f"there is no key {public_id} in “{workspace.name}”")
-        keys.revoke(session, workspace.id, found[0])
-    click.echo(f"{public_id} is revoked.")
+        try:
+            name = keys.revoke(session, workspace.id, public_id).name
+        except keys.NotFoundError:
+            raise click.ClickException(f"there is no key {public_id} in “{workspace.name}”") from None
+    click.echo(f"{public_id} (“{name}”) is revoked.")
 
 
 def _workspace(session: Session, name: str | None) -> Workspace:
@@ -193,10 +224,9 @@ def _workspace(session: Session, name: str | None) -> Workspace:
 @_explained
 def demo_(number: int, force: bool) -> None:
     """Fill the first workspace with a believable shop."""
-    _, database = _opened()
+    settings, database = _opened()
     migrate.upgrade(database)
-    with database.write() as session:
-        start.prepare(session)
+    _welcome(settings, database)
     with database.read() as session:
         workspace = _workspace(session, None)
         if customers.exist(session, workspace.id) and not force:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 DEFAULT_DATABASE = "sqlite:///data/customer-profiles.sqlite3"
+_SHORTEST_SECRET = 16
 
 
 class ConfigError(Exception):
@@ -27,7 +29,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="forbid", frozen=True)
 
     database_url: str = DEFAULT_DATABASE
-    secret_key: SecretStr | None = Field(default=None, min_length=16)
+    secret_key: SecretStr | None = Field(default=None, min_length=_SHORTEST_SECRET)
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=1, le=65535)
     threads: int = Field(default=16, ge=1, le=256)
@@ -38,7 +40,7 @@ class Settings(BaseSettings):
     def _known_database(cls, value: str) -> str:
         try:
             url = make_url(value)
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             raise ValueError("is not a database URL; try sqlite:///path/to/file or postgresql://…") from None
         backend = url.get_backend_name()
         if backend == "sqlite":
@@ -81,14 +83,24 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise ConfigError("\n".join(_line(fault["loc"], fault["msg"]) for fault in error.errors())) from None
+        raise ConfigError("\n".join(map(_line, error.errors()))) from None
 
 
-def _line(loc: tuple[int | str, ...], message: str) -> str:
-    name = str(loc[0]).upper() if loc else "settings"
-    if message == "Extra inputs are not permitted":
-        message = "is not a setting of this product (misspelt in .env?)"
-    return f"{name}: {message.removeprefix('Value error, ')}"
+_WORDS = {
+    "extra_forbidden": "is not a setting of this product (misspelt in .env?)",
+    "greater_than_equal": "must be at least {ge}",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "less_than_equal": "must be at most {le}",
+    "string_too_short": "must not be empty",
+    "too_short": "must have at least {min_length} characters",
+}
+
+
+def _line(fault: ErrorDetails) -> str:
+    name = str(fault["loc"][0]).upper()
+    words = _WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+    return f"{name}: {words.format_map(fault.get('ctx', {}))}"
 
 
 def secret_key(settings: Settings) -> str:
@@ -108,16 +120,31 @@ def secret_key(settings: Settings) -> str:
 
 
 def _kept_secret(path: Path) -> str:
+    try:
+        if not path.exists():
+            _make_secret(path)
+        kept = path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(f"SECRET_KEY: can't be kept in {path}: {error.strerror}") from None
+    if len(kept) < _SHORTEST_SECRET:
+        raise ConfigError(
+            f"SECRET_KEY: {path} has been cut short; delete it, and a new one is made (all sign in again)"
+        )
+    return kept
+
+
+def _make_secret(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Written whole under another name and then linked, so that two first starts agree on one key.
     fresh = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    if not path.exists():
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(48))
-        try:
-            path.hardlink_to(fresh)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    return path.read_text().strip()
+    fresh.touch(mode=0o600)
+    with fresh.open("w") as file:
+        file.write(secrets.token_urlsafe(48))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        path.hardlink_to(fresh)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()

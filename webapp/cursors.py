@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+_END_OF_TIME = 250_000_000_000_000  # the year 9892, epoch ms: what a calendar can still show in any zone
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -17,7 +19,7 @@ class Cursor:
             at, id_ = (int(part) for part in (text or "").split("."))
         except ValueError:
             return None
-        return cls(at, id_) if max(abs(at), abs(id_)) < 2**63 else None
+        return cls(at, id_) if 0 <= at < _END_OF_TIME and abs(id_) < 2**63 else None
 
     @property
     def key(self) -> tuple[int, int]:

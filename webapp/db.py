@@ -1,12 +1,13 @@
 """The database of one app: engine, sessions for reading and for writing, and the base of the tables."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import IntEnum
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import current_app
 from sqlalchemy import URL, BigInteger, Dialect, Engine, Integer, MetaData, Text, create_engine, event
@@ -19,6 +20,12 @@ try:
     from pysqlite3 import dbapi2 as sqlite_module
 except ImportError:  # no wheel for this platform: `doctor` and `serve` warn about its version
     import sqlite3 as sqlite_module
+
+T = TypeVar("T")
+
+_ATTEMPTS = 6
+_TRY_AGAIN = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock detected
+_CONNECT_TIMEOUT = 5  # seconds; a host that swallows packets must become a 503, not a thread that hangs
 
 # SQLite up to 3.51.2 can corrupt a database in WAL mode when a reset of the log races with a writer.
 SAFE_SQLITE = (3, 51, 3)
@@ -73,6 +80,18 @@ class Database:
         with self._readers() as session:
             yield session
 
+    def transact(self, work: Callable[[Session], T]) -> T:
+        """Do work in one transaction and return its result; again, a few times, when PostgreSQL asks for it."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                with self.write() as session:
+                    return work(session)
+            except OperationalError as error:
+                if attempt + 1 == _ATTEMPTS or getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN:
+                    raise
+                time.sleep(0.005 * 2**attempt)
+        raise AssertionError("unreachable")
+
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session in one transaction, committed (and synced to disk) at the end of the block, else rolled back."""
@@ -121,11 +140,15 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
+        options = connection.get_execution_options()
+        if "foreign_keys" in options:  # can't be changed within the transaction
+            connection.exec_driver_sql(f"PRAGMA foreign_keys={options['foreign_keys']}")
         # A deferred transaction that reads and then writes fails as "locked" under concurrency.
-        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+        connection.exec_driver_sql(f"BEGIN {options.get('begin', 'DEFERRED')}")
 
     return engine
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    return create_engine(url, pool_size=16, max_overflow=16, pool_pre_ping=True)
+    timeout = {"connect_timeout": _CONNECT_TIMEOUT}
+    return create_engine(url, pool_size=16, max_overflow=16, pool_pre_ping=True, connect_args=timeout)

@@ -24,7 +24,8 @@ def examine() -> list[Finding]:
     findings = [_assets()]
     try:
         settings = config.load()
-        config.secret_key(settings)
+        if settings.database_file is None or settings.database_file.exists():
+            config.secret_key(settings)  # makes one otherwise, and looking should leave nothing behind
     except ConfigError as error:
         return [*findings, Finding(False, f"configuration: {error}")]
     findings.append(Finding(True, "configuration: every setting can be used"))
@@ -39,29 +40,35 @@ def _assets() -> Finding:
 
 
 def _database(settings: Settings) -> list[Finding]:
-    where = settings.url.render_as_string(hide_password=True)
     file = settings.database_file
     if file is not None and not file.exists():
         return [Finding(False, f"database: {file} does not exist yet; `customer-profiles serve` makes it")]
     if file is not None and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
         return [Finding(False, f"database: {file} or its folder can't be written by this user")]
     database = Database(settings.url)
+    where = settings.url.render_as_string(hide_password=True)
     try:
-        with database.engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
-        missing = migrate.missing(database)
+        with database.write() as session:
+            session.execute(text("SELECT 1"))
+        findings = [Finding(True, f"database: {where} answers"), _migrations(database)]
     except SQLAlchemyError as error:
-        return [Finding(False, f"database: {where} can't be used: {str(getattr(error, 'orig', error)).strip()}")]
-    findings = [Finding(True, f"database: {where} answers")]
+        cause = str(getattr(error, "orig", error)).strip()
+        return [Finding(False, f"database: {where} can't be used: {cause}")]
+    return [*findings, sqlite_version()] if database.is_sqlite else findings
+
+
+def _migrations(database: Database) -> Finding:
+    try:
+        missing = migrate.missing(database)
+    except migrate.NewerSchemaError as error:
+        return Finding(False, f"migrations: {error}; install that version")
     if missing:
-        words = f"migrations: {', '.join(missing)} not applied; run `customer-profiles migrate`"
-        findings.append(Finding(False, words))
-    else:
-        findings.append(Finding(True, "migrations: all applied"))
-    return [*findings, _sqlite_version()] if database.is_sqlite else findings
+        return Finding(False, f"migrations: {', '.join(missing)} not applied; run `customer-profiles migrate`")
+    return Finding(True, "migrations: all applied")
 
 
-def _sqlite_version() -> Finding:
+def sqlite_version() -> Finding:
+    """Whether the SQLite library in use is one that keeps databases whole."""
     version = sqlite_library().sqlite_version_info
     dotted = ".".join(map(str, version))
     if version < SAFE_SQLITE:

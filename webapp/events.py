@@ -17,6 +17,11 @@ from webapp.models import AttributeType, Customer, Event
 
 PAGE_SIZE = 50
 _ID_BITS = 63
+_LARGE, _EXCERPT = 20_000, 2_000  # characters of JSON
+
+
+class NotFoundError(LookupError):
+    """There is no such event of this customer."""
 
 
 class Filter(NamedTuple):
@@ -35,6 +40,12 @@ class ShownAttribute:
     type: str
     value: Any
 
+    @property
+    def excerpt(self) -> str | None:
+        """The beginning of a value too large for a page, else None."""
+        text = json.dumps(self.value, ensure_ascii=False)
+        return f"{text[:_EXCERPT]}…" if len(text) > _LARGE else None
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -49,12 +60,26 @@ class Shown:
     @property
     def raw(self) -> str:
         """The event as indented JSON."""
-        body = {
+        return json.dumps(self.body, ensure_ascii=False, indent=2)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The event in the shape in which it is sent."""
+        return {
             "name": self.name,
             "time": self.reported_at,
             "attributes": {attribute.name: attribute.value for attribute in self.attributes},
         }
-        return json.dumps(body, ensure_ascii=False, indent=2)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the event is too large for a page beside forty-nine others."""
+        return any(attribute.excerpt is not None for attribute in self.attributes)
+
+    @property
+    def cursor(self) -> Cursor:
+        """The event's own place in the timeline, for its address."""
+        return Cursor(self.reported_at, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +176,14 @@ def timeline(
     types = _types(session, workspace_id, {row.name for row in rows})
     older = Cursor(rows[-1].reported_at, rows[-1].id) if has_more else None
     return Timeline([_shown(row, types) for row in rows], older)
+
+
+def find(session: Session, workspace_id: int, customer_id: int, at: Cursor | None) -> Shown:
+    """One event of a customer. Raises NotFoundError."""
+    found = session.get(Event, (customer_id, at.at, at.id)) if at else None
+    if found is None:
+        raise NotFoundError(at)
+    return _shown(found, _types(session, workspace_id, {found.name}))
 
 
 def _types(session: Session, workspace_id: int, names: set[str]) -> dict[tuple[str, str], str]:

@@ -11,7 +11,7 @@ import humanize
 from babel import Locale
 from flask import Flask
 
-from webapp import clock
+from webapp import clock, values
 from webapp.events import Shown, ShownAttribute
 from webapp.models import Customer
 
@@ -22,7 +22,8 @@ _GIST_LENGTH = 60
 def register(app: Flask) -> None:
     """Give the templates these filters."""
     for one in (
-        ago, by_day, count, day, gist, initials, instant, local, moment, plural, region_name, time_of_day, value,
+        ago, by_day, count, exactly, gist, initials, instant, local, moment, plural, region_name, time_of_day, value,
+        yes_no,
     ):  # fmt: skip
         app.jinja_env.filters[one.__name__] = one
 
@@ -59,12 +60,23 @@ def ago(epoch_ms: int) -> str:
 
 
 def moment(text: str, zone: tzinfo) -> str:
-    """A customer's date (a UTC instant in ISO 8601) in the zone: `2020-01-20 19:14:15`."""
+    """The value of a `date` in the zone: `2020-01-20 19:14:15`. Without a zone of its own it is read in this one."""
+    at = values.instant(text, zone)
     try:
-        at = datetime.fromisoformat(text).astimezone(zone)
+        return text if at is None else at.astimezone(zone).replace(tzinfo=None).isoformat(" ", timespec="seconds")
     except OverflowError:  # hours away from year 1 or 9999
         return text
-    return at.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+
+
+def exactly(text: str, zone: tzinfo) -> str:
+    """The UTC instant of the value of a `date`: `2020-01-20T13:44:15Z`."""
+    at = values.instant(text, zone)
+    return text if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+def yes_no(is_so: bool) -> str:
+    """A boolean as people read it."""
+    return "Yes" if is_so else "No"
 
 
 def count(number: int) -> str:
@@ -75,6 +87,12 @@ def count(number: int) -> str:
 def plural(number: int, one: str, many: str | None = None) -> str:
     """`1 event`, `23,570 events`."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def sentence(error: Exception) -> str:
+    """An error's message as a sentence on a page."""
+    text = str(error)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def value(any_value: Any) -> str:

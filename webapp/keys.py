@@ -59,10 +59,11 @@ def of_workspace(session: Session, workspace_id: int) -> Sequence[ApiKey]:
     return session.scalars(query.order_by(ApiKey.revoked_at.is_not(None), ApiKey.id.desc())).all()
 
 
-def revoke(session: Session, workspace_id: int, key_id: int) -> ApiKey:
-    """End a key at once; one ended already stays as it is. Raises NotFoundError, for a stranger's too."""
-    key = session.scalar(select(ApiKey).where(ApiKey.workspace_id == workspace_id, ApiKey.id == key_id))
+def revoke(session: Session, workspace_id: int, public_id: str) -> ApiKey:
+    """End a key at once, by its public id; one ended already stays so. Raises NotFoundError, for a stranger's too."""
+    asked = public_id.removeprefix("cpk_").replace("\x00", "")
+    key = session.scalar(select(ApiKey).where(ApiKey.workspace_id == workspace_id, ApiKey.public_id == asked))
     if key is None:
-        raise NotFoundError(key_id)
+        raise NotFoundError(public_id)
     key.revoked_at = key.revoked_at or clock.now()
     return key

@@ -1,9 +1,13 @@
 """Bringing a database to the schema of this version."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from sqlalchemy import Connection, text
 
 from webapp import assets
@@ -12,6 +16,10 @@ from webapp.db import Database
 
 # Any number will do, as long as every process of this product asks for the same one.
 _LOCK = 7_411_350_022
+
+
+class NewerSchemaError(Exception):
+    """A later version of this product has migrated the database."""
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -23,19 +31,40 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(database: Database) -> None:
-    """Run the migrations that are missing, in one transaction; two servers that start together do it once."""
-    engine = database.engine.execution_options(begin="IMMEDIATE")
-    with engine.begin() as connection:
-        if not database.is_sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    """Run the migrations that are missing, in one transaction; two servers that start together do it once.
+
+    Raises NewerSchemaError.
+    """
+    missing(database)
+    with changing_schema(database) as connection:
         command.upgrade(config(connection), "head")
 
 
+@contextmanager
+def changing_schema(database: Database) -> Iterator[Connection]:
+    """One transaction in which tables may be rebuilt, and that no other server shares."""
+    # SQLite alters a table by making it anew, which its foreign keys would forbid while others refer to it.
+    engine = database.engine.execution_options(begin="IMMEDIATE", foreign_keys="OFF")
+    try:
+        with engine.begin() as connection:
+            if not database.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            yield connection
+            if database.is_sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):
+                raise RuntimeError(f"the migration would leave rows without what they refer to: {broken[:3]}")
+    finally:
+        database.engine.dispose()  # this connection doesn't check foreign keys any more
+
+
 def missing(database: Database) -> list[str]:
-    """The revisions that the database lacks, oldest first."""
+    """The revisions that the database lacks, oldest first. Raises NewerSchemaError."""
     scripts = ScriptDirectory.from_config(config())
     with database.engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     if current == scripts.get_current_head():
         return []
-    return [script.revision for script in reversed(list(scripts.iterate_revisions("head", current or "base")))]
+    try:
+        lacking = list(scripts.iterate_revisions("head", current or "base"))
+    except RevisionError:
+        raise NewerSchemaError(f"a later version of this product has brought the database to {current}") from None
+    return [script.revision for script in reversed(lacking)]

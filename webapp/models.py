@@ -188,6 +188,7 @@ class SearchTerm(Base):
 
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
     term: Mapped[Exact] = mapped_column(primary_key=True)
+    is_tail: Mapped[bool] = mapped_column(primary_key=True)  # of the value; False for the whole of it
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True, index=True)
     field: Mapped[Exact] = mapped_column(primary_key=True)
 

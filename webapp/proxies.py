@@ -27,4 +27,5 @@ class TrustedProxies:
             address = ip_address(peer)
         except ValueError:
             return False
+        address = getattr(address, "ipv4_mapped", None) or address  # how a listener on :: sees IPv4
         return any(address in network for network in self._networks)

@@ -7,13 +7,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import chain
 
 import phonenumbers
-from sqlalchemy import case, delete, or_, select
+from sqlalchemy import ColumnElement, Row, delete, select
 from sqlalchemy.orm import Session
 
-from webapp.db import insert
+from webapp.db import Database, insert
 from webapp.models import Customer, SearchTerm, Workspace
 
 FIELDS = {
@@ -24,6 +25,7 @@ FIELDS = {
     "name": "name",
 }
 LIMIT = 50
+_MOST_ROWS = 4 * LIMIT  # one customer may match by several terms
 # Longer texts are found by their beginning; an index entry of PostgreSQL has to stay under 2,700 bytes.
 _TERM_LENGTH = 200
 # Only so much of a text is folded: sorting 64 KiB of combining marks, as Unicode wants it, takes seconds.
@@ -47,38 +49,65 @@ class Hit:
         """`email matches` or `part of email`, for the page."""
         return f"{FIELDS[self.field]} matches" if self.is_exact else f"part of {FIELDS[self.field]}"
 
+    @property
+    def value(self) -> str:
+        """The value of the field that matched."""
+        return str(getattr(self.customer, self.field))
 
-def find(session: Session, workspace: Workspace, text: str) -> Sequence[Hit]:
-    """Up to LIMIT customers, exact hits first, then those with a term that begins with the text.
 
-    Letter case never matters; a mobile may be typed in any usual format.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The first customers that a search found, and whether there are more."""
+
+    hits: Sequence[Hit]
+    has_more: bool
+
+
+def find(session: Session, workspace: Workspace, text: str) -> Found:
+    """Up to LIMIT customers: those of whom a whole value is the text, then those of whom a part begins with it.
+
+    Letter case never matters; a mobile may be typed in any usual format. Each query is a stretch of the primary key
+    in its order, so that it ends after its limit however many terms there are.
     """
-    asked = {fold(text)} | _mobile_questions(text, workspace.default_region)
-    asked.discard("")
-    if not asked:
-        return []
-    exact = case((SearchTerm.term.in_(asked), 0), else_=1)
-    begins = [(SearchTerm.term >= one) & (SearchTerm.term < one + _AFTER_ALL_TEXT) for one in asked]
-    query = (
-        select(SearchTerm.customer_id, SearchTerm.field, exact.label("rank"))
-        .where(SearchTerm.workspace_id == workspace.id, or_(*begins))
-        .order_by(exact, SearchTerm.term, SearchTerm.customer_id)
-        .limit(LIMIT * 4)  # one customer may match by several terms
-    )
-    best: dict[int, tuple[str, int]] = {}
-    for customer_id, field, rank in session.execute(query):
-        best.setdefault(customer_id, (field, rank))
+    asked = sorted({fold(text), *_mobile_questions(text, workspace.default_region)} - {""})
+    exact = [_stretch(session, workspace.id, SearchTerm.term == one) for one in asked]
+    begun = [
+        _stretch(session, workspace.id, SearchTerm.term > one, SearchTerm.term < one + _AFTER_ALL_TEXT) for one in asked
+    ]
+    terms_hit = list(chain(*exact))
+    whole = [row for row in terms_hit if not row.is_tail]
+    part = [row for row in terms_hit if row.is_tail] + list(chain(*begun))
+    best: dict[int, tuple[str, bool]] = {}
+    for row, is_exact in [(row, True) for row in whole] + [(row, False) for row in part]:
+        best.setdefault(row.customer_id, (row.field, is_exact))
     wanted = list(best)[:LIMIT]
     people = {row.id: row for row in session.scalars(select(Customer).where(Customer.id.in_(wanted)))}
-    return [Hit(people[id_], best[id_][0], best[id_][1] == 0) for id_ in wanted]
+    has_more = len(best) > LIMIT or any(len(rows) == _MOST_ROWS for rows in exact + begun)
+    return Found([Hit(people[id_], *best[id_]) for id_ in wanted], has_more)
+
+
+def _stretch(session: Session, workspace_id: int, *where: ColumnElement[bool]) -> Sequence[Row[int, str, bool]]:
+    query = (
+        select(SearchTerm.customer_id, SearchTerm.field, SearchTerm.is_tail)
+        .where(SearchTerm.workspace_id == workspace_id, *where)
+        .order_by(SearchTerm.term, SearchTerm.is_tail, SearchTerm.customer_id, SearchTerm.field)
+        .limit(_MOST_ROWS)
+    )
+    return session.execute(query).all()
 
 
 def add(session: Session, workspace: Workspace, values: Iterable[tuple[int, str, str]]) -> None:
     """Make customers findable: `(customer id, field, value)` each."""
     rows = [
-        {"workspace_id": workspace.id, "term": term, "customer_id": customer_id, "field": field}
+        {
+            "workspace_id": workspace.id,
+            "term": term,
+            "is_tail": is_tail,
+            "customer_id": customer_id,
+            "field": field,
+        }
         for customer_id, field, value in values
-        for term in terms(field, value, workspace.default_region)
+        for term, is_tail in terms(field, value, workspace.default_region).items()
     ]
     if rows:
         session.execute(insert(session)(SearchTerm).on_conflict_do_nothing(), rows)
@@ -90,23 +119,26 @@ def replace(session: Session, workspace: Workspace, customer_id: int, values: di
     add(session, workspace, [(customer_id, field, value) for field, value in values.items()])
 
 
-def refresh_mobiles(session: Session, workspace: Workspace) -> None:
-    """Make all mobiles findable again after the workspace's default region has changed."""
-    after = 0
-    while True:
-        query = (
-            select(Customer.id, Customer.mobile)
-            .where(Customer.workspace_id == workspace.id, Customer.mobile.is_not(None), Customer.id > after)
-            .order_by(Customer.id)
-            .limit(1000)
-        )
-        rows = session.execute(query).all()
-        if not rows:
-            return
-        ids = [row.id for row in rows]
-        session.execute(delete(SearchTerm).where(SearchTerm.customer_id.in_(ids), SearchTerm.field == "mobile"))
-        add(session, workspace, [(row.id, "mobile", row.mobile) for row in rows])
-        after = ids[-1]
+def refresh_mobiles(database: Database, workspace: Workspace) -> None:
+    """Make all mobiles findable again after the workspace's default region has changed, some at a time."""
+    after: int | None = 0
+    while after is not None:
+        after = database.transact(partial(_refresh_some, workspace=workspace, after=after))
+
+
+def _refresh_some(session: Session, workspace: Workspace, after: int) -> int | None:
+    query = (
+        select(Customer.id, Customer.mobile)
+        .where(Customer.workspace_id == workspace.id, Customer.mobile.is_not(None), Customer.id > after)
+        .order_by(Customer.id)
+        .limit(500)
+        .with_for_update()  # a mobile that changes meanwhile must not get its former terms back
+    )
+    rows = session.execute(query).all()
+    ids = [row.id for row in rows]
+    session.execute(delete(SearchTerm).where(SearchTerm.customer_id.in_(ids), SearchTerm.field == "mobile"))
+    add(session, workspace, [(row.id, "mobile", row.mobile) for row in rows])
+    return ids[-1] if ids else None
 
 
 def fold(text: str) -> str:
@@ -115,22 +147,24 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", plain).casefold()[:_TERM_LENGTH].strip()
 
 
-def terms(field: str, value: str, region: str) -> set[str]:
-    """The texts by whose beginning a value is found."""
+def terms(field: str, value: str, region: str) -> dict[str, bool]:
+    """The texts by whose beginning a value is found, and whether each is but a tail of it."""
     if field == "mobile":
-        found = _mobile_terms(value, region)
+        found = dict.fromkeys(_mobile_terms(value, region), False)
     elif field == "email":
         found = _tails(fold(value), r"[.@_+\-]+")
+        # `com` alone would be a term of nearly everybody.
+        found = {term: is_tail for term, is_tail in found.items() if not is_tail or re.search("[.@]", term)}
     elif field == "name":
         found = _tails(fold(value), r"[\s.\-]+")
     else:
-        found = {fold(value)}
-    return found - {""}
+        found = {fold(value): False}
+    return {term: is_tail for term, is_tail in found.items() if term}
 
 
-def _tails(text: str, between: str) -> set[str]:
+def _tails(text: str, between: str) -> dict[str, bool]:
     starts = [match.end() for match in re.finditer(between, text)]
-    return {text, *(text[start:] for start in starts[:_MOST_TAILS])}
+    return dict.fromkeys((text[start:] for start in starts[:_MOST_TAILS]), True) | {text: False}
 
 
 def _mobile_terms(value: str, region: str) -> set[str]:

@@ -1,37 +1,71 @@
 """Serving the app with granian."""
 
 import errno
+import multiprocessing
+import os
 import socket
+import threading
+from typing import Any
 
+from flask import Flask
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
+from webapp import create_app
 from webapp.config import ConfigError, Settings
+
+# How long requests may go on after SIGTERM or Ctrl-C, in seconds.
+_GRACE = 10
+# Errors go to standard error with the time; standard output is for the address.
+_LOGGING: dict[str, Any] = {
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+}
 
 
 def run(settings: Settings) -> None:
     """Serve until told to stop. Raises ConfigError when the address can't be listened on."""
-    _check_address(settings)
     Granian(
-        "webapp.wsgi:app",
-        address=settings.host,
+        "webapp.wsgi:app",  # only a name here: `_app` makes the app
+        address=address(settings),
         port=settings.port,
         interface=Interfaces.WSGI,
         blocking_threads=settings.threads,
         websockets=False,
         log_level=LogLevels.error,
+        log_dictconfig=_LOGGING,
         respawn_failed_workers=True,
-    ).serve()
+        workers_kill_timeout=_GRACE,
+    ).serve(target_loader=_app, wrap_loader=False)
 
 
-def _check_address(settings: Settings) -> None:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            is_taken = error.errno == errno.EADDRINUSE
-            reason = "something else listens there already; set PORT" if is_taken else error.strerror
-            raise ConfigError(f"HOST, PORT: can't listen on {settings.host}:{settings.port}: {reason}") from None
+def _app() -> Flask:
+    """The app, in the worker."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    return create_app()
+
+
+def _end_with_parent() -> None:
+    # A worker left behind by a killed server would hold the port, and the next start would fail.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def address(settings: Settings) -> str:
+    """The numeric address of HOST. Raises ConfigError when it can't be listened on."""
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, place = found[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as error:
+        is_taken = error.errno == errno.EADDRINUSE
+        reason = "something else listens there already; set PORT" if is_taken else error.strerror
+        raise ConfigError(f"HOST, PORT: can't listen on {settings.host}:{settings.port}: {reason}") from None
+    return str(place[0])

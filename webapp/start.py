@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from webapp import keys, users, workspaces
+
+# Any number will do, as long as every process of this product asks for the same one (see migrate).
+_LOCK = 7_411_350_023
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,8 @@ class Welcome:
 
 def prepare(session: Session) -> Welcome | None:
     """Make the first workspace, an invitation and a key; None when there is a workspace already."""
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     if workspaces.first(session) is not None:
         return None
     workspace = workspaces.create(session, "My shop")

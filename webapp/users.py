@@ -1,14 +1,17 @@
 """Users: passwords, invitations, and the browsers that are signed in."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp import clock, tokens
+from webapp.db import insert
 from webapp.models import Invitation, Login, Membership, User, Workspace
 
 LOGIN_IDLE = 8 * clock.HOUR
@@ -20,6 +23,7 @@ _COMMON = ("password", "qwerty", "letmein", "welcome", "admin", "iloveyou", "cha
 _hasher = PasswordHasher()
 # Each hash takes 64 MiB for a moment: unbounded, a flood of logins would exhaust the memory.
 _hashing = threading.BoundedSemaphore(2)
+_PATIENCE = 5  # seconds that a login waits for its turn
 _NOBODYS_HASH = _hasher.hash(tokens.new())
 
 
@@ -27,19 +31,35 @@ class InvalidError(ValueError):
     """An e-mail or password that can't be used; the message says why."""
 
 
-class TakenError(InvalidError):
-    """There is a user with this e-mail already."""
+class BusyError(Exception):
+    """Too many passwords are being checked at once."""
 
 
-def create(session: Session, email: str, password: str, workspace_id: int, role: str) -> User:
-    """Make a user who has a role in a workspace. Raises InvalidError."""
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An e-mail and a hashed password, ready to be stored."""
+
+    email: str
+    password_hash: str
+
+
+def credentials(email: str, password: str) -> Credentials:
+    """Check and hash what somebody wants to sign in with. Raises InvalidError.
+
+    Slow on purpose: not to be called within a transaction, whose locks others wait for.
+    """
     email = checked_email(email)
     check_password(password, email)
-    if session.scalar(select(User.id).where(User.email == email)) is not None:
-        raise TakenError(f"there is a user {email} already")
-    user = User(email=email, password_hash=_hash(password), created_at=clock.now())
-    session.add(user)
-    session.flush()
+    return Credentials(email, _hash(password))
+
+
+def create(session: Session, wanted: Credentials, workspace_id: int, role: str) -> User:
+    """Make a user who has a role in a workspace. Raises InvalidError."""
+    row = {"email": wanted.email, "password_hash": wanted.password_hash, "created_at": clock.now()}
+    statement = insert(session)(User).values(row).on_conflict_do_nothing(index_elements=["email"]).returning(User)
+    user: User | None = session.scalar(statement)
+    if user is None:
+        raise InvalidError(f"there is a user {wanted.email} already")
     session.add(Membership(user_id=user.id, workspace_id=workspace_id, role=role))
     return user
 
@@ -70,16 +90,26 @@ def check_password(password: str, email: str) -> None:
 
 
 def _hash(password: str) -> str:
-    with _hashing:
+    with _turn():
         return _hasher.hash(password)
 
 
 def _verifies(password: str, kept: str) -> bool:
-    with _hashing:
+    with _turn():
         try:
             return _hasher.verify(kept, password)
         except (VerifyMismatchError, InvalidHashError):
             return False
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _hashing.acquire(timeout=_PATIENCE):
+        raise BusyError
+    try:
+        yield
+    finally:
+        _hashing.release()
 
 
 def authenticate(session: Session, email: str, password: str) -> User | None:
@@ -90,18 +120,31 @@ def authenticate(session: Session, email: str, password: str) -> User | None:
     return user if _verifies(password, kept) else None
 
 
-def change_password(session: Session, user_id: int, current: str, new: str) -> None:
-    """Set a new password and sign all browsers out. Raises InvalidError."""
-    user = session.get_one(User, user_id)
-    if not _verifies(current, user.password_hash):
-        raise InvalidError("the current password is not right")
-    check_password(new, user.email)
-    user.password_hash = _hash(new)
-    session.execute(delete(Login).where(Login.user_id == user_id))
+def change_password(session: Session, user: User, new: Credentials) -> str | None:
+    """Set a new password in place of the user's, sign all browsers out, and this one in again.
+
+    Returns its token; None when the password has been changed by somebody else meanwhile.
+    """
+    unchanged = (User.id == user.id) & (User.password_hash == user.password_hash)
+    query = update(User).where(unchanged).values(password_hash=new.password_hash).returning(User.id)
+    if session.scalar(query) is None:
+        return None
+    session.execute(delete(Login).where(Login.user_id == user.id))
+    return _remember(session, user.id)
 
 
-def sign_in(session: Session, user_id: int) -> str:
-    """Remember a browser as signed in. Returns the token that its cookie carries."""
+def sign_in(session: Session, user: User) -> str | None:
+    """Remember a browser as signed in. Returns the token that its cookie carries.
+
+    None when the user's password has been changed since it was verified: that change signs everybody out.
+    """
+    unchanged = (User.id == user.id) & (User.password_hash == user.password_hash)
+    if session.scalar(select(User.id).where(unchanged).with_for_update()) is None:
+        return None
+    return _remember(session, user.id)
+
+
+def _remember(session: Session, user_id: int) -> str:
     now = clock.now()
     session.execute(delete(Login).where(Login.user_id == user_id, Login.created_at < now - LOGIN_LIFETIME))
     token = tokens.new()
@@ -163,7 +206,7 @@ def invitation(session: Session, token: str) -> Invitation | None:
     return found if found is not None and found.expires_at > clock.now() else None
 
 
-def accept(session: Session, token: str, email: str, password: str) -> User | None:
+def accept(session: Session, token: str, wanted: Credentials) -> User | None:
     """Become a user by an invitation, which ends with it; None when it isn't valid any more. Raises InvalidError."""
     found = invitation(session, token)
     if found is None:
@@ -172,4 +215,4 @@ def accept(session: Session, token: str, email: str, password: str) -> User | No
     query = delete(Invitation).where(Invitation.token_hash == found.token_hash).returning(Invitation.token_hash)
     if session.scalar(query) is None:
         return None
-    return create(session, email, password, found.workspace_id, found.role)
+    return create(session, wanted, found.workspace_id, found.role)

@@ -104,7 +104,7 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("role IN ('admin', 'editor', 'viewer')", name="ck_invitations_known_role"),
+        sa.CheckConstraint("role IN ('admin', 'editor', 'viewer')", name=op.f("ck_invitations_known_role")),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name="fk_invitations_workspace_id_workspaces"),
         sa.PrimaryKeyConstraint("token_hash", name="pk_invitations"),
     )
@@ -125,7 +125,7 @@ def upgrade() -> None:
         sa.Column("user_id", ID, nullable=False),
         sa.Column("workspace_id", ID, nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
-        sa.CheckConstraint("role IN ('admin', 'editor', 'viewer')", name="ck_memberships_known_role"),
+        sa.CheckConstraint("role IN ('admin', 'editor', 'viewer')", name=op.f("ck_memberships_known_role")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_memberships_user_id_users"),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name="fk_memberships_workspace_id_workspaces"),
         sa.PrimaryKeyConstraint("user_id", "workspace_id", name="pk_memberships"),
@@ -172,11 +172,12 @@ def upgrade() -> None:
         "search_terms",
         sa.Column("workspace_id", ID, nullable=False),
         sa.Column("term", EXACT, nullable=False),
+        sa.Column("is_tail", sa.Boolean(), nullable=False),
         sa.Column("customer_id", ID, nullable=False),
         sa.Column("field", EXACT, nullable=False),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name="fk_search_terms_customer_id_customers"),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name="fk_search_terms_workspace_id_workspaces"),
-        sa.PrimaryKeyConstraint("workspace_id", "term", "customer_id", "field", name="pk_search_terms"),
+        sa.PrimaryKeyConstraint("workspace_id", "term", "is_tail", "customer_id", "field", name="pk_search_terms"),
     )
     op.create_index("ix_search_terms_customer_id", "search_terms", ["customer_id"])
 

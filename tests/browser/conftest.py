@@ -73,7 +73,7 @@ def backend(live_server: LiveServer) -> Backend:
         for table in reversed(Base.metadata.sorted_tables):
             if table.name not in {"workspaces", "api_keys"}:
                 session.execute(delete(table))
-        users.create(session, EMAIL, PASSWORD, workspaces.find(session, None).id, "admin")
+        users.create(session, users.credentials(EMAIL, PASSWORD), workspaces.find(session, None).id, "admin")
     database.engine.dispose()
     return Backend(live_server)
 

@@ -13,7 +13,6 @@ from webapp.ingest import batch
 from webapp.ingest.changes import Change
 from webapp.models import ApiKey
 
-Answer = Response
 KEY_HEADER = "x-growlytics-key"
 LONGEST_IDEMPOTENCY_KEY = 255
 
@@ -39,7 +38,7 @@ def reader() -> Reader:
     return Reader(body, faults, _key().workspace)
 
 
-def answer(body: Reader, change: Change) -> Answer:
+def answer(body: Reader, change: Change) -> Response:
     """Refuse the body with all its faults, or apply the change and say so once it is committed."""
     retry = _retry(body.faults)
     body.faults.refuse()
@@ -60,6 +59,8 @@ def _bytes() -> bytes:
     data: bytes = request.environ["wsgi.input"].read(length) if length <= most + 1 else b""
     if max(len(data), request.content_length or 0) > most:
         raise errors.of_status(413, f"the body is larger than {most:,} bytes")
+    if request.content_length is not None and len(data) < request.content_length:
+        raise errors.of_status(400, "the body is shorter than its Content-Length")
     return data
 
 
@@ -69,7 +70,7 @@ def _retry(faults: errors.Faults) -> batch.Retry | None:
         return None
     path: list[str | int] = ["headers", "Idempotency-Key"]
     if not key.strip():
-        faults.add(path, "is empty", "string.empty")
+        faults.add(path, "is empty, or has other characters than ASCII", "string.empty")
     elif "\x00" in key:
         faults.add(path, "contains a NUL character, which can't be stored", "string.unicode")
     elif len(key) > LONGEST_IDEMPOTENCY_KEY:

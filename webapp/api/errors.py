@@ -14,6 +14,7 @@ NOT_TEXT = re.compile("[\x00\ud800-\udfff]")  # NUL and halves of surrogate pair
 _LONGEST_KEY = 100
 
 TYPES = {
+    400: "BadRequestError",
     401: "AuthenticationError",
     404: "NotFoundError",
     405: "MethodNotAllowedError",
@@ -57,9 +58,11 @@ class Faults:
     """
 
     MOST = 1000
+    MOST_CHARACTERS = 200_000  # of all paths together: each may be long, and is told with each fault below it
 
     def __init__(self) -> None:
         self._found: list[Fault] = []
+        self._characters = 0
         self._unfit: set[tuple[str | int, ...]] = set()
 
     def spoil(self, path: list[str | int], message: str, type_: str) -> None:
@@ -71,10 +74,11 @@ class Faults:
         """Note a fault. `message` goes on after the value's name: `must be a string`. Raises ApiError past MOST."""
         if tuple(path) in self._unfit:
             return
-        if len(self._found) == self.MOST:
-            more = f"there are more faults; these are the first {self.MOST:,}"
-            raise ApiError(422, [*self._found, fault(more, "faults.more", limit=self.MOST)])
+        if len(self._found) == self.MOST or self._characters > self.MOST_CHARACTERS:
+            more = f"there are more faults; these are the first {len(self._found):,}"
+            raise ApiError(422, [*self._found, fault(more, "faults.more", limit=len(self._found))])
         shown = [_shown(part) if isinstance(part, str) else part for part in path]
+        self._characters += sum(len(part) for part in shown if isinstance(part, str))
         self._found.append(fault(f'"{label(shown)}" {message}', type_, shown, **context))
 
     def refuse(self) -> None:
@@ -106,4 +110,8 @@ def of_trouble(trouble: Trouble) -> ApiError:
     """What to tell the client when the database can't store now."""
     if trouble is Trouble.FULL:
         return of_status(507, "the server's disk is full; nothing of this request was stored", {"Retry-After": "60"})
-    return of_status(503, "the database can't be reached; nothing of this request was stored", {"Retry-After": "2"})
+    return of_status(
+        503,
+        "the database can't be reached; send the request again, best with the same Idempotency-Key",
+        {"Retry-After": "2"},
+    )

@@ -1,9 +1,9 @@
 """`/rest-api/customer` and `/rest-api/event`: attributes as an array, events at the server's time."""
 
-from flask import Blueprint
+from flask import Blueprint, Response
 
 from webapp import values
-from webapp.api.door import Answer, answer, reader
+from webapp.api.door import answer, reader
 from webapp.api.shapes import MOST_EVENT_ATTRIBUTES, MOST_SENT_ATTRIBUTES
 from webapp.ingest.changes import CustomerUpdate, EventRecord
 
@@ -13,25 +13,25 @@ MOST_CUSTOM_ATTRIBUTES = 100
 
 
 @door.post("/customer")
-def customer() -> Answer:
+def customer() -> Response:
     """Create or update a customer by System ID."""
     body = reader()
     change = CustomerUpdate(
         system_id=body.system_id("id"),
-        attributes=body.at_most(body.listed_attributes(values.SCALARS, is_required=True), MOST_SENT_ATTRIBUTES),
+        attributes=body.attributes(values.SCALARS, (list,), MOST_SENT_ATTRIBUTES),
         limit=MOST_CUSTOM_ATTRIBUTES,
     )
     return answer(body, change)
 
 
 @door.post("/event")
-def event() -> Answer:
+def event() -> Response:
     """Record an event that happens now."""
     body = reader()
     change = EventRecord(
         system_id=body.system_id("customerId"),
         name=body.event_name(),
         reported_at=None,
-        attributes=body.at_most(body.listed_attributes(values.SCALARS, is_required=False), MOST_EVENT_ATTRIBUTES),
+        attributes=body.attributes(values.SCALARS, (list,), MOST_EVENT_ATTRIBUTES, is_required=False),
     )
     return answer(body, change)

@@ -20,6 +20,7 @@ EARLIEST = 315_532_800_000  # 1980-01-01, epoch ms
 _AHEAD = clock.DAY
 
 Path = list[str | int]
+_SHAPES: dict[type, str] = {list: "an array of {name, type, value}", dict: "an object of name and value"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,47 +69,30 @@ class Reader:
             return int(time)
         return 0
 
-    def listed_attributes(self, types: Sequence[str], is_required: bool) -> tuple[Attribute, ...]:
-        """Attributes as an array of `{name, type, value}`."""
-        listed = self.body.get("attributes")
-        if isinstance(listed, list):
-            return self._listed(listed, types)
+    def attributes(
+        self, types: Sequence[str], shapes: tuple[type, ...], most: int, *, is_required: bool = True
+    ) -> tuple[Attribute, ...]:
+        """At most so many attributes, in one of the shapes: `list` of `{name, type, value}`, `dict` of name → value."""
+        given: Any = self.body.get("attributes")
+        wanted = " or ".join(_SHAPES[shape] for shape in shapes)
         if "attributes" not in self.body:
             if is_required:
-                self.faults.add(["attributes"], "is required: an array of {name, type, value}", "any.required")
-        else:
-            message = f"must be an array of {{name, type, value}}, not {_kind(listed)}"
-            self.faults.add(["attributes"], message, "array.base")
-        return ()
-
-    def attributes(self, types: Sequence[str]) -> tuple[Attribute, ...]:
-        """Attributes in either shape: an array of `{name, type, value}` or an object of name → value."""
-        given = self.body.get("attributes")
-        if isinstance(given, list):
-            return self._listed(given, types)
-        return self.keyed_attributes(types, or_listed=True)
-
-    def keyed_attributes(self, types: Sequence[str], *, or_listed: bool = False) -> tuple[Attribute, ...]:
-        """Attributes as an object of name → value, whose types follow from the values."""
-        given = self.body.get("attributes")
-        shapes = "an object of name and value" + (" or an array of {name, type, value}" if or_listed else "")
-        if "attributes" not in self.body:
-            self.faults.add(["attributes"], f"is required: {shapes}", "any.required")
+                self.faults.add(["attributes"], f"is required: {wanted}", "any.required")
             return ()
-        if not isinstance(given, dict):
-            self.faults.add(["attributes"], f"must be {shapes}, not {_kind(given)}", "object.base")
+        if not any(isinstance(given, shape) for shape in shapes):
+            code = "array.base" if shapes[0] is list else "object.base"
+            self.faults.add(["attributes"], f"must be {wanted}, not {_kind(given)}", code)
             return ()
+        if len(given) > most:
+            message = f"has {len(given):,} attributes; {most:,} are allowed"
+            self.faults.add(["attributes"], message, "attributes.max", limit=most, count=len(given))
+        return self._listed(given, types) if isinstance(given, list) else self._keyed(given, types)
+
+    def _keyed(self, given: dict[str, Any], types: Sequence[str]) -> tuple[Attribute, ...]:
         for name, value in given.items():
             self._check_name(["attributes", name], name, "has a name that")
             self._check_inferred(["attributes", name], value, types)
         return tuple(Attribute(name, value, None) for name, value in given.items())
-
-    def at_most(self, attributes: Sequence[Attribute], most: int) -> tuple[Attribute, ...]:
-        """These attributes, of which there may be so many."""
-        if len(attributes) > most:
-            message = f"has {len(attributes)} attributes; {most} are allowed"
-            self.faults.add(["attributes"], message, "attributes.max", limit=most, count=len(attributes))
-        return tuple(attributes)
 
     def _listed(self, listed: list[Any], types: Sequence[str]) -> tuple[Attribute, ...]:
         found = []

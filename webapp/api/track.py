@@ -1,9 +1,9 @@
 """`/track/user`, `/track/event`, `/track/event/v2`: attributes as an object or as an array."""
 
-from flask import Blueprint
+from flask import Blueprint, Response
 
 from webapp import values
-from webapp.api.door import Answer, answer, reader
+from webapp.api.door import answer, reader
 from webapp.api.shapes import MOST_EVENT_ATTRIBUTES, MOST_SENT_ATTRIBUTES
 from webapp.ingest.changes import CustomerUpdate, EventRecord
 
@@ -13,12 +13,12 @@ MOST_CUSTOM_ATTRIBUTES = 50
 
 
 @door.post("/user")
-def user() -> Answer:
+def user() -> Response:
     """Create or update a customer by System ID."""
     body = reader()
     change = CustomerUpdate(
         system_id=body.system_id("id"),
-        attributes=body.at_most(body.keyed_attributes(values.SCALARS), MOST_SENT_ATTRIBUTES),
+        attributes=body.attributes(values.SCALARS, (dict,), MOST_SENT_ATTRIBUTES),
         limit=MOST_CUSTOM_ATTRIBUTES,
     )
     return answer(body, change)
@@ -26,13 +26,13 @@ def user() -> Answer:
 
 @door.post("/event")
 @door.post("/event/v2")
-def event() -> Answer:
+def event() -> Response:
     """Record an event at the time that the client reports."""
     body = reader()
     change = EventRecord(
         system_id=body.system_id("customerId"),
         name=body.event_name(),
         reported_at=body.time(),
-        attributes=body.at_most(body.attributes(values.EVENT_TYPES), MOST_EVENT_ATTRIBUTES),
+        attributes=body.attributes(values.EVENT_TYPES, (dict, list), MOST_EVENT_ATTRIBUTES),
     )
     return answer(body, change)

@@ -1,13 +1,12 @@
 """The verb of ingestion: apply changes in one transaction, answer after its commit, make retries harmless."""
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
-from sqlalchemy import delete, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.orm import Session
 
 from webapp import attributes, clock, customers, events
@@ -17,8 +16,7 @@ from webapp.models import IdempotencyKey, Workspace
 
 # How long a retry with the same Idempotency-Key is recognised.
 KEY_LIFETIME = 7 * clock.DAY
-_ATTEMPTS = 6
-_TRY_AGAIN = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock detected
+_MOST_FORGOTTEN = 10_000  # at a time, once a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +34,7 @@ def submit(
 
     A retry gets the first answer again and changes nothing. Raises RefusedError when a change can't be stored.
     """
-    for attempt in range(_ATTEMPTS):
-        try:
-            with database.write() as session:
-                return _once(session, workspace, changes, retry)
-        except OperationalError as error:
-            if attempt + 1 == _ATTEMPTS or getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN:
-                raise
-            time.sleep(0.005 * 2**attempt)
-    raise AssertionError("unreachable")
+    return database.transact(partial(_once, workspace=workspace, changes=changes, retry=retry))
 
 
 def _once(
@@ -98,8 +88,10 @@ def _claim(session: Session, workspace_id: int, retry: Retry, received_at: int) 
 
 
 def forget_old_keys(session: Session) -> None:
-    """Drop the Idempotency-Keys whose time is over."""
-    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < clock.now() - KEY_LIFETIME))
+    """Drop Idempotency-Keys whose time is over: some, so that nobody waits for it long."""
+    columns = (IdempotencyKey.workspace_id, IdempotencyKey.key)
+    old = select(*columns).where(IdempotencyKey.created_at < clock.now() - KEY_LIFETIME).limit(_MOST_FORGOTTEN)
+    session.execute(delete(IdempotencyKey).where(tuple_(*columns).in_(old.with_for_update(skip_locked=True))))
 
 
 def _keep_answer(session: Session, workspace_id: int, retry: Retry, ignored: list[dict[str, str]]) -> None:

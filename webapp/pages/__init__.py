@@ -8,7 +8,7 @@ from flask_login import LoginManager
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from webapp import customers, db, doors, keys
+from webapp import customers, db, doors, events, keys, users
 from webapp.pages import account, guards, login, people, settings
 
 log = logging.getLogger(__name__)
@@ -24,13 +24,14 @@ DOORS = (
 
 def register(app: Flask) -> None:
     """Hang the human door in, behind its guards."""
-    manager = LoginManager(app)
+    # Without its context processor: it would ask the database again, also while a page says that there is none.
+    manager = LoginManager(app, add_context_processor=False)
     manager.session_protection = None
     manager.user_loader(guards.load_visitor)
     for blueprint, guard in DOORS:
         doors.hang(app, blueprint, guards.same_site, guard)
     app.context_processor(guards.context)
-    for not_found in (customers.NotFoundError, keys.NotFoundError):
+    for not_found in (customers.NotFoundError, events.NotFoundError, keys.NotFoundError):
         app.register_error_handler(not_found, lambda _: _page(404))
 
 
@@ -38,6 +39,8 @@ def error_response(error: Exception) -> ResponseReturnValue:
     """The page that says what went wrong."""
     if isinstance(error, CSRFError):
         return _page(400, "This form has expired. Go back, reload the page and try again.")
+    if isinstance(error, users.BusyError):
+        return _page(503, "Many people are signing in at this moment. Try again.", {"Retry-After": "5"})
     if isinstance(error, HTTPException):
         if error.response is not None or (error.code or 500) < 400:
             return error

@@ -6,6 +6,7 @@ from flask_login import current_user, login_user
 
 from webapp import users
 from webapp.db import database
+from webapp.filters import sentence
 from webapp.pages.guards import load_visitor
 
 door = Blueprint("account", __name__, url_prefix="/settings/account")
@@ -20,15 +21,23 @@ def show() -> str:
 @door.post("")
 def change_password() -> ResponseReturnValue:
     """Set a new password; every other browser is signed out, this one stays."""
-    current, new = (request.form.get(field, "") for field in ("current", "new"))
+    email = current_user.email
+    with database().read() as session:
+        user = users.authenticate(session, email, request.form.get("current", ""))
+    if user is None:
+        return _refused("current", "The current password is not right.")
     try:
-        with database().write() as session:
-            users.change_password(session, current_user.user_id, current, new)
-            token = users.sign_in(session, current_user.user_id)
+        new = users.credentials(email, request.form.get("new", ""))
     except users.InvalidError as error:
-        text = str(error)
-        field = "current" if "current" in text else "new"
-        return render_template("settings/account.html", faults={field: f"{text[0].upper()}{text[1:]}."}), 422
+        return _refused("new", sentence(error))
+    with database().write() as session:
+        token = users.change_password(session, user, new)
+    if token is None:
+        return _refused("current", "The password has just been changed elsewhere.")
     login_user(load_visitor(token))
     flash("Password changed. All other browsers are signed out.")
     return redirect(url_for("account.show"))
+
+
+def _refused(field: str, fault: str) -> ResponseReturnValue:
+    return render_template("settings/account.html", faults={field: fault}), 422

@@ -29,10 +29,11 @@ class Visitor(UserMixin):  # type: ignore[misc] # Flask-Login ships no type hint
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The workspace that a page shows, and what the visitor may do there."""
+    """The workspace that a page shows, who looks at it, and what they may do there."""
 
     workspace: Workspace
     role: str
+    email: str
 
     @property
     def zone(self) -> ZoneInfo:
@@ -46,7 +47,8 @@ def load_visitor(token: str) -> Visitor | None:
         login = users.signed_in(session, token)
     if login is None:
         return None
-    if login.seen_at < clock.now() - 5 * clock.MINUTE:
+    is_polling = htmx.wants("getting-started")  # a page left open is nobody's presence
+    if login.seen_at < clock.now() - 5 * clock.MINUTE and not is_polling:
         with database().write() as session:
             users.note_seen(session, login)
     return Visitor(login, token)
@@ -73,7 +75,7 @@ def member() -> ResponseReturnValue | None:
     if not memberships:
         abort(403)
     membership, workspace = memberships[0]
-    g.place = Place(workspace, membership.role)
+    g.place = Place(workspace, membership.role, current_user.email)
     return None
 
 

@@ -6,12 +6,11 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user
-from sqlalchemy.orm import Session
 
 from webapp import users
 from webapp.db import database
-from webapp.models import Login, User
-from webapp.pages.guards import Visitor
+from webapp.filters import sentence
+from webapp.pages import guards
 
 door = Blueprint("login", __name__)
 
@@ -36,13 +35,15 @@ def sign_in() -> ResponseReturnValue:
     email = request.form.get("email", "")
     with database().read() as session:
         user = users.authenticate(session, email, request.form.get("password", ""))
-    if user is None:
-        fault = "E-mail or password is not right."
-        page = render_template("login/login.html", email=email, next=request.form.get("next", ""), fault=fault)
-        return page, 422
-    with database().write() as session:
-        _remember(session, user)
-    return redirect(_target())
+    if user is not None:
+        with database().write() as session:
+            token = users.sign_in(session, user)
+        if token is not None:
+            _remember(token)
+            return redirect(_target())
+    fault = "E-mail or password is not right."
+    page = render_template("login/login.html", email=email, next=request.form.get("next", ""), fault=fault)
+    return page, 422
 
 
 @door.post("/account/logout")
@@ -70,34 +71,37 @@ def accept(token: str) -> ResponseReturnValue:
     """Become a user and sign in."""
     email = request.form.get("email", "")
     try:
-        with database().write() as session:
-            user = users.accept(session, token, email, request.form.get("password", ""))
-            if user is not None:
-                _remember(session, user)
+        with database().read() as session:
+            is_open = users.invitation(session, token) is not None
+        accepted = _accepted(token, email) if is_open else None
     except users.InvalidError as error:
-        return render_template("login/invitation.html", token=token, email=email, fault=_sentence(error)), 422
-    if user is None:
+        return render_template("login/invitation.html", token=token, email=email, fault=sentence(error)), 422
+    if accepted is None:
         return render_template("login/invitation_ended.html"), 404
+    _remember(accepted)
     return redirect(url_for("people.index"))
 
 
-def _remember(session: Session, user: User) -> None:
-    token = users.sign_in(session, user.id)
-    session.flush()
-    login = users.signed_in(session, token)
-    assert isinstance(login, Login)  # noqa: S101 - made the line before
+def _accepted(token: str, email: str) -> str | None:
+    wanted = users.credentials(email, request.form.get("password", ""))
+    with database().write() as session:
+        user = users.accept(session, token, wanted)
+        return None if user is None else users.sign_in(session, user)
+
+
+def _remember(token: str) -> None:
     cookie.clear()
-    login_user(Visitor(login, token))
+    login_user(guards.load_visitor(token))
 
 
 def _target() -> str:
     """Where the visitor was going, if that is on this server."""
     target = request.values.get("next", "")
-    parts = urlsplit(target)
-    is_ours = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.netloc
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return url_for("people.index")
+    is_ours = (
+        target.isprintable() and target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.netloc
+    )
     return target if is_ours and parts.path != url_for("login.form") else url_for("people.index")
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error)
-    return f"{text[0].upper()}{text[1:]}."

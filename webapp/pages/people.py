@@ -3,11 +3,11 @@
 from datetime import date, datetime, timedelta
 from typing import Any, get_args
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webapp import attributes, customers, events, htmx, search
+from webapp import attributes, customers, events, filters, htmx, search
 from webapp.cursors import Cursor
 from webapp.customers import Sort, Status
 from webapp.db import database
@@ -26,34 +26,51 @@ def index() -> ResponseReturnValue:
     here = place()
     if text := request.args.get("q", "").strip():
         return _found(here, text)
-    status: Status = _choice("status", get_args(Status))
-    sort: Sort = _choice("sort", get_args(Sort))
     with database().read() as session:
         if not customers.exist(session, here.workspace.id):
             return _getting_started()
-        page = customers.page(
-            session,
-            here.workspace.id,
-            status,
-            sort,
-            older_than=Cursor.parse(request.args.get("older_than")),
-            newer_than=Cursor.parse(request.args.get("newer_than")),
-        )
         if htmx.wants("getting-started"):
             return htmx.go(url_for("people.index"))
-        total = customers.count(session, here.workspace.id, status)
-    return _list(page=page, total=total, status=status, sort=sort)
+        return _page(session, here)
 
 
 def _found(here: Place, text: str) -> str:
     with database().read() as session:
-        hits = search.find(session, here.workspace, text)
-    return _list(hits=hits, q=text, most=search.LIMIT, status="all", sort="last_seen")
+        found = search.find(session, here.workspace, text)
+    return _list(hits=found.hits, has_more=found.has_more, q=text)
+
+
+def _page(session: Session, here: Place) -> str:
+    status: Status = _choice("status", get_args(Status))
+    sort: Sort = _choice("sort", get_args(Sort))
+    page = customers.page(
+        session,
+        here.workspace.id,
+        status,
+        sort,
+        older_than=Cursor.parse(request.args.get("older_than")),
+        newer_than=Cursor.parse(request.args.get("newer_than")),
+    )
+    total = customers.count(session, here.workspace.id, status)
+    return _list(page=page, total=total, status=status, sort=sort, link=_link)
+
+
+def _link(status: Status, sort: Sort, older_than: Cursor | None = None, newer_than: Cursor | None = None) -> str:
+    """The address of the list; what is usual is left out of it."""
+    return url_for(
+        "people.index",
+        status=None if status == "all" else status,
+        sort=None if sort == "last_seen" else sort,
+        older_than=older_than and str(older_than),
+        newer_than=newer_than and str(newer_than),
+    )
 
 
 def _list(**context: Any) -> str:
-    template = "customers/_list.html" if htmx.wants("list") else "customers/list.html"
-    return render_template(template, **context)
+    is_fragment = htmx.wants("list")
+    return render_template(
+        "customers/_list.html" if is_fragment else "customers/list.html", is_fragment=is_fragment, **context
+    )
 
 
 def _getting_started() -> ResponseReturnValue:
@@ -86,6 +103,15 @@ def profile(growlytics_id: str) -> str:
     return render_template("customers/profile.html", customer=customer, **panels)
 
 
+@door.get("/<growlytics_id>/events/<cursor>")
+def event(growlytics_id: str, cursor: str) -> ResponseReturnValue:
+    """One event as it was sent, as JSON: the whole of it, however large."""
+    here = place()
+    with database().read() as session:
+        customer = customers.find(session, here.workspace.id, growlytics_id)
+        return jsonify(events.find(session, here.workspace.id, customer.id, Cursor.parse(cursor)).body)
+
+
 def _activities(session: Session, here: Place, customer: Customer) -> dict[str, Any]:
     wanted, dates = _filter(here)
     after = Cursor.parse(request.args.get("older_than"))
@@ -102,13 +128,19 @@ def _attributes(session: Session, here: Place, customer: Customer) -> dict[str, 
     everything = attributes.of_customer(session, here.workspace.id, customer.id)
     text = request.args.get("attribute", "").strip()
     wanted = text.casefold()
-    matching = [one for one in everything if wanted in one.name.casefold() or wanted in str(one.value).casefold()]
+    matching = [one for one in everything if wanted in f"{one.name}\n{_as_shown(one, here)}".casefold()]
     return {
         "attributes": matching,
         "attribute_count": len(everything),
         "attribute_text": text,
         "has_many_attributes": len(everything) >= MANY_ATTRIBUTES,
     }
+
+
+def _as_shown(one: attributes.Shown, here: Place) -> str:
+    if isinstance(one.value, bool):
+        return filters.yes_no(one.value)
+    return filters.moment(one.value, here.zone) if one.type == "date" else str(one.value)
 
 
 def _filter(here: Place) -> tuple[events.Filter, dict[str, str]]:

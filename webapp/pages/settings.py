@@ -13,6 +13,7 @@ from webapp.pages.guards import place
 door = Blueprint("settings", __name__, url_prefix="/settings")
 
 LONGEST_NAME = 100
+LONGEST_LIST = 20_000
 
 
 @door.get("")
@@ -41,14 +42,14 @@ def change_workspace() -> ResponseReturnValue:
     if faults:
         return _workspace_form(**given, faults=faults), 422
     with database().write() as session:
-        changed = session.get_one(Workspace, place().workspace.id, with_for_update=True)
+        changed = session.get_one(Workspace, place().workspace.id)
         has_moved = changed.default_region != given["default_region"]
         for field, value in given.items():
             setattr(changed, field, value)
         if given["placeholder_ids"] == "\n".join(workspaces.PLACEHOLDER_IDS):
             changed.placeholder_ids = None  # goes on following the product's list
-        if has_moved:
-            search.refresh_mobiles(session, changed)
+    if has_moved:
+        search.refresh_mobiles(database(), changed)
     flash("Settings saved.")
     return redirect(url_for("settings.workspace"))
 
@@ -73,6 +74,8 @@ def _faults(given: dict[str, str]) -> dict[str, str]:
         faults["name"] = "A workspace needs a name."
     elif len(given["name"]) > LONGEST_NAME:
         faults["name"] = f"A name has at most {LONGEST_NAME} characters."
+    if len(given["placeholder_ids"]) > LONGEST_LIST:
+        faults["placeholder_ids"] = f"The list has at most {LONGEST_LIST:,} characters."
     if given["time_zone"] not in workspaces.time_zones():
         faults["time_zone"] = "Choose a time zone from the list."
     if given["default_region"] not in workspaces.regions():
@@ -98,11 +101,11 @@ def create_key() -> ResponseReturnValue:
     return _keys_page(created=text, created_name=name), 201
 
 
-@door.post("/keys/<int:key_id>/revocation")
-def revoke_key(key_id: int) -> ResponseReturnValue:
+@door.post("/keys/<public_id>/revocation")
+def revoke_key(public_id: str) -> ResponseReturnValue:
     """End a key at once."""
     with database().write() as session:
-        key = keys.revoke(session, place().workspace.id, key_id)
+        key = keys.revoke(session, place().workspace.id, public_id)
         name = key.name
     flash(f"The key “{name}” is revoked. Requests with it are refused from now on.")
     return redirect(url_for("settings.api_keys"))
