@@ -149,7 +149,7 @@ def test_no_page_is_wider_than_a_phone(page: Page, backend: Backend) -> None:
         profile,
         "/settings/workspace",
         "/settings/keys",
-        "/nowhere",
+        "/settings/account",
     ):
         page.goto(path)
         for opened in page.locator("details").all():
