@@ -15,8 +15,8 @@ help: ## List the targets
 run: $(RUN_STAMP) ## Start the server on the embedded database (HOST and PORT change where)
 	@$(BIN)/customer-profiles serve
 
-demo: $(RUN_STAMP) ## Fill the embedded database with a demonstration shop
-	@$(BIN)/customer-profiles demo
+demo: $(RUN_STAMP) ## Fill the embedded database with a demonstration shop (FORCE=1 beside customers)
+	@$(BIN)/customer-profiles demo $(if $(FORCE),--force)
 
 test: $(TEST_STAMP) browser ## Run all tests, on SQLite, PostgreSQL and in a real browser
 	@$(BIN)/python -m pytest

@@ -182,6 +182,7 @@ def test_invitation_ends_after_a_week(shop: Shop, monkeypatch: pytest.MonkeyPatc
         ("dora@shop.example", "short", "A password needs at least 12 characters."),
         ("dora@shop.example", "password1234", "That password is too easy to guess"),
         ("dora@shop.example", "dora dora dora", "That password is too easy to guess"),
+        ("dora@shop.example", "dora@shop.example", "That password is too easy to guess"),
         ("alice@shop.example", PASSWORD, "There is a user alice@shop.example already."),
     ],
 )

@@ -105,6 +105,12 @@ def test_key_is_shown_once_and_works(shop: Shop, alice: FlaskClient) -> None:
     assert sent.status_code == 200
 
 
+def test_form_sent_again_by_a_reload_makes_no_second_key(alice: FlaskClient) -> None:
+    assert submit(alice, "/settings/keys", name="Shop backend", once="n1").status_code == 201
+    assert submit(alice, "/settings/keys", name="Shop backend", once="n1").status_code == 302
+    assert alice.get("/settings/keys").get_data(as_text=True).count("Revoke Shop backend") == 1
+
+
 def _revocation(browser: FlaskClient) -> str:
     found = re.search(r'action="(/settings/keys/\w+/revocation)"', browser.get("/settings/keys").get_data(as_text=True))
     assert found is not None

@@ -10,6 +10,7 @@ from typing import Any
 import humanize
 from babel import Locale
 from flask import Flask
+from markupsafe import Markup
 
 from webapp import clock, values
 from webapp.events import Shown, ShownAttribute
@@ -100,10 +101,16 @@ def value(any_value: Any) -> str:
     return any_value if isinstance(any_value, str) else json.dumps(any_value, ensure_ascii=False)
 
 
-def gist(attributes: Sequence[ShownAttribute]) -> str:
+def gist(attributes: Sequence[ShownAttribute]) -> Markup:
     """The first plain attributes of an event in one line: `Order ID 17 · Amount 732.23`."""
     plain = [one for one in attributes if isinstance(one.value, str | int | float) and one.value != ""]
-    return " · ".join(f"{one.name} {_shortened(value(one.value))}" for one in plain[:_GIST_ATTRIBUTES])
+    parts = [
+        Markup("{} <b>{}</b>").format(
+            one.name, yes_no(one.value) if isinstance(one.value, bool) else _shortened(value(one.value))
+        )
+        for one in plain[:_GIST_ATTRIBUTES]
+    ]
+    return Markup(" · ").join(parts)
 
 
 def _shortened(text: str) -> str:

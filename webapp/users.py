@@ -83,7 +83,7 @@ def check_password(password: str, email: str) -> None:
     if len(password) < SHORTEST_PASSWORD:
         raise InvalidError(f"a password needs at least {SHORTEST_PASSWORD} characters")
     rest = password.casefold()
-    for part in (*_COMMON, email.partition("@")[0]):
+    for part in (email, *_COMMON, *email.replace("@", ".").split(".")):
         rest = rest.replace(part, "")
     if len(set(rest)) < 5:
         raise InvalidError("that password is too easy to guess; try a few unrelated words")

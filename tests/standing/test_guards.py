@@ -32,7 +32,7 @@ ADMIN = {
     "settings.create_key",
     "settings.revoke_key",
 }
-MEMBER = {"people.index", "people.profile", "people.event", "account.show", "account.change_password"}
+MEMBER = {"people.index", "people.typed", "people.profile", "people.event", "account.show", "account.change_password"}
 MACHINE = {"rest.customer", "rest.event", "track.user", "track.event"}
 
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import Any, get_args
 
-from flask import Blueprint, jsonify, render_template, request, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -32,6 +32,12 @@ def index() -> ResponseReturnValue:
         if htmx.wants("getting-started"):
             return htmx.go(url_for("people.index"))
         return _page(session, here)
+
+
+@door.get("/")
+def typed() -> ResponseReturnValue:
+    """The address as people type it, with a slash at its end."""
+    return redirect(url_for("people.index"))
 
 
 def _found(here: Place, text: str) -> str:

@@ -1,8 +1,10 @@
 """The settings of a workspace: its name and region, and its API keys."""
 
+import secrets
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import session as cookie
 from flask.typing import ResponseReturnValue
 
 from webapp import keys, search, workspaces
@@ -14,6 +16,7 @@ door = Blueprint("settings", __name__, url_prefix="/settings")
 
 LONGEST_NAME = 100
 LONGEST_LIST = 20_000
+_REMEMBERED = 20  # forms, in the cookie
 
 
 @door.get("")
@@ -96,9 +99,19 @@ def create_key() -> ResponseReturnValue:
     if not name or len(name) > LONGEST_NAME:
         fault = f"Give the key a name of at most {LONGEST_NAME} characters that tells where it is used."
         return _keys_page(fault=fault), 422
+    if not _is_first_time(request.form.get("once", "")):
+        flash("That key was made already. Make another if its text is lost.")
+        return redirect(url_for("settings.api_keys"))
     with database().write() as session:
         _, text = keys.create(session, place().workspace.id, name)
     return _keys_page(created=text, created_name=name), 201
+
+
+def _is_first_time(once: str) -> bool:
+    """Whether this form hasn't been sent yet: reloading the page that shows a new key would send it again."""
+    sent: list[str] = cookie.get("sent", [])
+    cookie["sent"] = [*sent, once][-_REMEMBERED:]
+    return once not in sent
 
 
 @door.post("/keys/<public_id>/revocation")
@@ -114,4 +127,6 @@ def revoke_key(public_id: str) -> ResponseReturnValue:
 def _keys_page(**shown: Any) -> str:
     with database().read() as session:
         found = keys.of_workspace(session, place().workspace.id)
-    return render_template("settings/keys.html", keys=found, host=request.host_url.rstrip("/"), **shown)
+    return render_template(
+        "settings/keys.html", keys=found, host=request.host_url.rstrip("/"), once=secrets.token_hex(8), **shown
+    )
