@@ -1,7 +1,5 @@
 """What somebody who runs the product has: the console script, and a server process with settings of their own."""
 
-import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -12,7 +10,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from tests import server
-from webapp.config import Settings
+from tests.server import environment, free_port
 
 SCRIPT = str(server.SCRIPT)
 PATIENCE = server.PATIENCE
@@ -33,12 +31,6 @@ class Server:
             return get(f"{self.url}/healthz") == 200
         except (URLError, OSError):
             return False
-
-
-def environment(**settings: str) -> dict[str, str]:
-    """This machine's environment without settings of the product, and these settings."""
-    ours = {name.upper() for name in Settings.model_fields}
-    return {name: value for name, value in os.environ.items() if name.upper() not in ours} | settings
 
 
 @contextmanager
@@ -103,10 +95,3 @@ def post(url: str, key: str, body: bytes) -> int:
             return int(answer.status)
     except HTTPError as error:
         return error.code
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -32,7 +32,7 @@ class LiveServer:
     def __init__(self, database_url: str, folder: Path) -> None:
         self.database_url = database_url
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -80,9 +80,7 @@ class LiveServer:
             return False
 
     def _environment(self) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
-        ours = {"DATABASE_URL": self.database_url, "PORT": str(self.port), "SECRET_KEY": "a secret for tests only"}
-        return inherited | ours
+        return environment(DATABASE_URL=self.database_url, PORT=str(self.port), SECRET_KEY="a secret for tests only")
 
 
 @contextmanager
@@ -106,7 +104,14 @@ def create_database(postgresql_url: str) -> str:
     return make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
 
 
-def _free_port() -> int:
+def environment(**settings: str) -> dict[str, str]:
+    """This machine's environment without settings of the product, and these settings."""
+    inherited = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+    return inherited | settings
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     return port

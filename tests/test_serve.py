@@ -13,14 +13,13 @@ import pytest
 from tests.installations import (
     PATIENCE,
     SCRIPT,
-    free_port,
     get,
     post,
     run,
     serving,
     wait_until_it_serves,
 )
-from tests.server import create_database
+from tests.server import create_database, free_port
 from webapp.db import SAFE_SQLITE
 
 BODY = b'{"id": "u1", "attributes": {}}'

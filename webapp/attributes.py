@@ -5,12 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp import customers, values
+from webapp import customers, values, workspaces
 from webapp.db import insert
 from webapp.ingest.changes import Attribute, Change, CustomerUpdate, EventRecord, Ignored, RefusedError, Settled
 from webapp.models import AttributeType, CustomerAttribute, IgnoredValue, Workspace
@@ -37,13 +36,13 @@ def settle(session: Session, workspace: Workspace, changes: Sequence[Change], re
             firsts.setdefault((_event_name(change), attribute.name), attribute.type or values.infer(attribute.value))
     for name in RESERVED:
         firsts.pop((CUSTOMER, name), None)
-    types = _registered(session, workspace.id, firsts)
+    types = registered(session, workspace.id, _is_one_of(firsts))
     fresh = sorted(key for key in firsts if key not in types)
     if fresh:
         _register(session, workspace.id, [(*key, firsts[key]) for key in fresh], received_at)
-        types |= _registered(session, workspace.id, fresh)
+        types |= registered(session, workspace.id, _is_one_of(fresh))
     types |= {(CUSTOMER, name): "string" for name in RESERVED}
-    zone = ZoneInfo(workspace.time_zone)
+    zone = workspaces.zone(workspace)
     return [_settled(change, types, zone) for change in changes]
 
 
@@ -51,11 +50,14 @@ def _event_name(change: Change) -> str:
     return change.name if isinstance(change, EventRecord) else CUSTOMER
 
 
-def _registered(session: Session, workspace_id: int, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    query = select(AttributeType.event_name, AttributeType.name, AttributeType.type).where(
-        AttributeType.workspace_id == workspace_id,
-        tuple_(AttributeType.event_name, AttributeType.name).in_(list(keys)),
-    )
+def _is_one_of(keys: Iterable[tuple[str, str]]) -> ColumnElement[bool]:
+    return tuple_(AttributeType.event_name, AttributeType.name).in_(list(keys))
+
+
+def registered(session: Session, workspace_id: int, which: ColumnElement[bool]) -> dict[tuple[str, str], str]:
+    """The types of the workspace's attributes that a condition chooses, by event name and name."""
+    query = select(AttributeType.event_name, AttributeType.name, AttributeType.type)
+    query = query.where(AttributeType.workspace_id == workspace_id, which)
     return {(row.event_name, row.name): row.type for row in session.execute(query)}
 
 
@@ -103,7 +105,8 @@ def update(
 
     Raises RefusedError when the profile would have more custom attributes than the change allows.
     """
-    stored = {row.name: row for row in session.scalars(_of_customer(customer_id))}
+    query = select(CustomerAttribute).where(CustomerAttribute.customer_id == customer_id)
+    stored = {row.name: row for row in session.scalars(query)}
     custom = {name for name in stored if name not in RESERVED}
     fresh: dict[str, str] = {}
     for change, settled in changes:
@@ -121,10 +124,6 @@ def update(
     }
     if basics:
         customers.rename(session, workspace, customer_id, basics)
-
-
-def _of_customer(customer_id: int) -> Any:
-    return select(CustomerAttribute).where(CustomerAttribute.customer_id == customer_id)
 
 
 def _row(customer_id: int, name: str, value: str, before: CustomerAttribute | None, received_at: int) -> dict[str, Any]:

@@ -136,6 +136,9 @@ def migrate_() -> None:
     click.echo(f"Applied {', '.join(missing)}." if missing else "Nothing to do.")
 
 
+_in_workspace = click.option("--workspace", "workspace_name", metavar="NAME", help="The first one without this.")
+
+
 @commands.group()
 def user() -> None:
     """People who use the dashboard."""
@@ -144,7 +147,7 @@ def user() -> None:
 @user.command("create")
 @click.option("--email", required=True)
 @click.option("--role", type=click.Choice(ROLES), default="admin", show_default=True)
-@click.option("--workspace", "workspace_name", metavar="NAME", help="The first one without this.")
+@_in_workspace
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @_explained
 def create_user(email: str, role: str, workspace_name: str | None, password_stdin: bool) -> None:
@@ -171,7 +174,7 @@ def key() -> None:
 
 @key.command("create")
 @click.option("--name", required=True)
-@click.option("--workspace", "workspace_name", metavar="NAME", help="The first one without this.")
+@_in_workspace
 @_explained
 def create_key(name: str, workspace_name: str | None) -> None:
     """Make a key and print it, alone, on standard output. It can't be shown again."""
@@ -182,7 +185,7 @@ def create_key(name: str, workspace_name: str | None) -> None:
 
 
 @key.command("list")
-@click.option("--workspace", "workspace_name", metavar="NAME", help="The first one without this.")
+@_in_workspace
 @_explained
 def list_keys(workspace_name: str | None) -> None:
     """List the keys: id, state, last use, name."""
@@ -196,7 +199,7 @@ def list_keys(workspace_name: str | None) -> None:
 
 @key.command("revoke")
 @click.argument("public_id")
-@click.option("--workspace", "workspace_name", metavar="NAME", help="The first one without this.")
+@_in_workspace
 @_explained
 def revoke_key(public_id: str, workspace_name: str | None) -> None:
     """End a key at once, by the id that `key list` shows."""

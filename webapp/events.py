@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import case, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from webapp import attributes
 from webapp.cursors import Cursor
 from webapp.db import insert
 from webapp.ingest.changes import EventRecord, Settled
@@ -34,17 +35,12 @@ class Filter(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ShownAttribute:
-    """An attribute of an event as a page shows it."""
+    """An attribute of an event as a page shows it. `excerpt`: the beginning of a value too large for a page."""
 
     name: str
     type: str
     value: Any
-
-    @property
-    def excerpt(self) -> str | None:
-        """The beginning of a value too large for a page, else None."""
-        text = json.dumps(self.value, ensure_ascii=False)
-        return f"{text[:_EXCERPT]}…" if len(text) > _LARGE else None
+    excerpt: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,17 +183,22 @@ def find(session: Session, workspace_id: int, customer_id: int, at: Cursor | Non
 
 
 def _types(session: Session, workspace_id: int, names: set[str]) -> dict[tuple[str, str], str]:
-    query = select(AttributeType.event_name, AttributeType.name, AttributeType.type).where(
-        AttributeType.workspace_id == workspace_id, AttributeType.event_name.in_(names)
-    )
-    return {(row.event_name, row.name): row.type for row in session.execute(query)}
+    return attributes.registered(session, workspace_id, AttributeType.event_name.in_(names))
 
 
 def _shown(event: Event, types: dict[tuple[str, str], str]) -> Shown:
-    attributes = [
-        ShownAttribute(name, types[event.name, name], value) for name, value in json.loads(event.attributes).items()
+    # Written with spaces a text at most doubles: for nearly every event there is nothing to measure.
+    may_be_cut = 2 * len(event.attributes) > _LARGE
+    shown = [
+        ShownAttribute(name, types[event.name, name], value, _excerpt(value) if may_be_cut else None)
+        for name, value in json.loads(event.attributes).items()
     ]
-    return Shown(event.id, event.name, event.reported_at, event.received_at, attributes)
+    return Shown(event.id, event.name, event.reported_at, event.received_at, shown)
+
+
+def _excerpt(value: Any) -> str | None:
+    text = json.dumps(value, ensure_ascii=False)
+    return f"{text[:_EXCERPT]}…" if len(text) > _LARGE else None
 
 
 def names(session: Session, customer_id: int) -> Sequence[tuple[str, int]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp import clock, tokens
@@ -125,8 +125,7 @@ def change_password(session: Session, user: User, new: Credentials) -> str | Non
 
     Returns its token; None when the password has been changed by somebody else meanwhile.
     """
-    unchanged = (User.id == user.id) & (User.password_hash == user.password_hash)
-    query = update(User).where(unchanged).values(password_hash=new.password_hash).returning(User.id)
+    query = update(User).where(_is_unchanged(user)).values(password_hash=new.password_hash).returning(User.id)
     if session.scalar(query) is None:
         return None
     session.execute(delete(Login).where(Login.user_id == user.id))
@@ -138,10 +137,13 @@ def sign_in(session: Session, user: User) -> str | None:
 
     None when the user's password has been changed since it was verified: that change signs everybody out.
     """
-    unchanged = (User.id == user.id) & (User.password_hash == user.password_hash)
-    if session.scalar(select(User.id).where(unchanged).with_for_update()) is None:
+    if session.scalar(select(User.id).where(_is_unchanged(user)).with_for_update()) is None:
         return None
     return _remember(session, user.id)
+
+
+def _is_unchanged(user: User) -> ColumnElement[bool]:
+    return (User.id == user.id) & (User.password_hash == user.password_hash)
 
 
 def _remember(session: Session, user_id: int) -> str:

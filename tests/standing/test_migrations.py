@@ -15,8 +15,8 @@ from flask import Flask
 from sqlalchemy import inspect
 
 from tests.conftest import ENGINES, settings_for
-from tests.installations import PATIENCE, SCRIPT, environment
-from tests.server import create_database
+from tests.installations import PATIENCE, SCRIPT
+from tests.server import create_database, environment
 from tests.world import Shop
 from webapp import migrate
 from webapp.db import Base, Database

@@ -48,7 +48,7 @@ def _once(
         for settled in apply(session, workspace, changes, received_at)
         for one in settled.ignored
     ]
-    if retry is not None:
+    if retry is not None and ignored:
         _keep_answer(session, workspace.id, retry, ignored)
     return ignored
 
@@ -100,8 +100,7 @@ def _keep_answer(session: Session, workspace_id: int, retry: Retry, ignored: lis
 
 
 def _earlier_answer(session: Session, workspace_id: int, retry: Retry) -> list[dict[str, str]]:
-    query = select(IdempotencyKey).where(IdempotencyKey.workspace_id == workspace_id, IdempotencyKey.key == retry.key)
-    earlier = session.scalars(query).one()
+    earlier = session.get_one(IdempotencyKey, (workspace_id, retry.key))
     if earlier.request_hash != retry.request_hash:
         raise RefusedError(_other_request(retry.key))
     answer: list[dict[str, str]] = json.loads(earlier.answer)
