@@ -30,6 +30,8 @@ def _machine_without_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("port", 8000),
         ("threads", 16),
         ("trusted_proxies", ()),
+        ("geoip_database", None),
+        ("country_header", None),
     ],
 )
 def test_setting_has_a_default(name: str, default: Any) -> None:
@@ -44,6 +46,8 @@ def test_every_setting_is_tested_here() -> None:
         "port",
         "threads",
         "trusted_proxies",
+        "geoip_database",
+        "country_header",
     }
 
 
@@ -61,6 +65,9 @@ def test_every_setting_is_tested_here() -> None:
         ("TRUSTED_PROXIES", "", ()),
         ("TRUSTED_PROXIES", "10.0.0.1", (ip_network("10.0.0.1"),)),
         ("TRUSTED_PROXIES", "10.0.0.0/8, fd00::/8,", (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))),
+        ("GEOIP_DATABASE", "", None),
+        ("GEOIP_DATABASE", "/srv/GeoLite2-City.mmdb", Path("/srv/GeoLite2-City.mmdb")),
+        ("COUNTRY_HEADER", "", None),
     ],
 )
 def test_setting_is_read_from_the_environment(
@@ -93,6 +100,10 @@ def test_setting_is_read_from_the_environment(
         ("TRUSTED_PROXIES", "10.0.0.0/33", "must be addresses or networks separated by commas"),
         ("TRUSTED_PROXIES", "10.0.0.1 10.0.0.2", "must be addresses or networks separated by commas"),
         ("TRUSTED_PROXIES", "everybody", "must be addresses or networks separated by commas"),
+        ("COUNTRY_HEADER", "CF-IPCountry", "is believed only from TRUSTED_PROXIES, of which there are none"),
+        ("COUNTRY_HEADER", "CF-IPCountry:", "must be the name of a header"),
+        ("COUNTRY_HEADER", "CF_IPCountry", "must be the name of a header"),
+        ("COUNTRY_HEADER", " ", "must be the name of a header"),
     ],
 )
 def test_wrong_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str, words: str) -> None:
@@ -100,6 +111,15 @@ def test_wrong_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name:
     with pytest.raises(ConfigError) as refused:
         config.load()
     assert str(refused.value).startswith(f"{name}: {words}")
+
+
+def test_country_header_needs_a_proxy_that_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTRY_HEADER", "CF-IPCountry")
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.1")
+    assert config.load().country_header == "CF-IPCountry"
+    monkeypatch.setenv("TRUSTED_PROXIES", "nobody")
+    with pytest.raises(ConfigError, match=r"\ATRUSTED_PROXIES: must be addresses .+\Z"):
+        config.load()
 
 
 def test_every_wrong_setting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from flask_wtf import CSRFProtect
 from webapp import api, assets, config, filters, headers, htmx, pages
 from webapp.config import Settings
 from webapp.db import Database
+from webapp.places import Places
 from webapp.proxies import TrustedProxies
 
 
@@ -30,6 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=1_000_000,  # forms; the API reads and bounds its bodies itself
         SEND_FILE_MAX_AGE_DEFAULT=31_536_000,
+        COUNTRY_HEADER=settings.country_header,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,  # wants a Referer, which our own policy withholds; the guards check the site
     )
@@ -38,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # answers read in the order in which they are written
     app.json.ensure_ascii = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.extensions["places"] = Places(settings.geoip_database)
     app.extensions["database"] = Database(settings.url)
     csrf = CSRFProtect(app)
     for blueprint in api.DOORS:
@@ -50,7 +53,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.after_request(headers.add)
     app.after_request(htmx.vary)
     app.add_url_rule("/healthz", "healthz", _healthz)
-    app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
+    app.wsgi_app = TrustedProxies(  # type: ignore[method-assign]
+        app.wsgi_app, settings.trusted_proxies, settings.country_header
+    )
     return app
 
 

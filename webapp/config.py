@@ -1,12 +1,13 @@
 """The settings of one installation, read once from the environment and `.env`, refused when wrong."""
 
 import os
+import re
 import secrets
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
@@ -34,6 +35,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     threads: int = Field(default=16, ge=1, le=256)
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    geoip_database: Path | None = None
+    country_header: str | None = None
 
     @field_validator("database_url")
     @classmethod
@@ -59,6 +62,22 @@ class Settings(BaseSettings):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
         except ValueError as error:
             raise ValueError(f"must be addresses or networks separated by commas; {error}") from None
+
+    @field_validator("geoip_database", "country_header", mode="before")
+    @classmethod
+    def _none_if_empty(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("country_header")
+    @classmethod
+    def _believed_header(cls, value: str | None, others: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        if not re.fullmatch(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*", value):
+            raise ValueError("must be the name of a header, such as CF-IPCountry")
+        if others.data.get("trusted_proxies") == ():
+            raise ValueError("is believed only from TRUSTED_PROXIES, of which there are none")
+        return value
 
     @property
     def url(self) -> URL:

@@ -2,13 +2,16 @@
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 
+import humanize
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import assets, config, migrate
+from webapp import assets, clock, config, migrate
 from webapp.config import ConfigError, Settings
 from webapp.db import SAFE_SQLITE, Database, sqlite_library
+from webapp.places import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +29,11 @@ def examine() -> list[Finding]:
         settings = config.load()
         if settings.database_file is None or settings.database_file.exists():
             config.secret_key(settings)  # makes one otherwise, and looking should leave nothing behind
+        places = _places(settings)
     except ConfigError as error:
         return [*findings, Finding(False, f"configuration: {error}")]
     findings.append(Finding(True, "configuration: every setting can be used"))
-    return findings + _database(settings)
+    return findings + places + _database(settings)
 
 
 def _assets() -> Finding:
@@ -37,6 +41,15 @@ def _assets() -> Finding:
     if missing:
         return Finding(False, f"installation: {', '.join(missing)} are missing; install the package again")
     return Finding(True, "installation: templates, static files and migrations are there")
+
+
+def _places(settings: Settings) -> list[Finding]:
+    found = Places(settings.geoip_database).metadata
+    if found is None:
+        return []
+    age = timedelta(milliseconds=max(0, clock.now() - found.build_epoch * clock.SECOND))
+    built = f"built {humanize.naturaldelta(age, months=False)} ago"
+    return [Finding(True, f"places: a database of type {found.database_type}, {built}, {found.node_count:,} nodes")]
 
 
 def _database(settings: Settings) -> list[Finding]:

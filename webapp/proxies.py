@@ -1,4 +1,4 @@
-"""Believing X-Forwarded-* headers, but only when a trusted proxy sent them."""
+"""Believing X-Forwarded-* headers and the country of a request, but only when a trusted proxy sent them."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -11,16 +11,24 @@ if TYPE_CHECKING:
 
 
 class TrustedProxies:
-    """WSGI middleware: applies ProxyFix to requests whose peer is one of the trusted networks."""
+    """WSGI middleware: applies ProxyFix to requests whose peer is one of the trusted networks.
 
-    def __init__(self, app: "WSGIApplication", networks: Sequence[IPv4Network | IPv6Network]) -> None:
+    From the requests of all others it takes away the header in which proxies tell the country.
+    """
+
+    def __init__(
+        self, app: "WSGIApplication", networks: Sequence[IPv4Network | IPv6Network], country_header: str | None = None
+    ) -> None:
         self._app = app
         self._behind_proxy = ProxyFix(app, x_for=1, x_proto=1, x_host=1)
         self._networks = networks
+        self._country_key = f"HTTP_{(country_header or '').upper().replace('-', '_')}"
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        app = self._behind_proxy if self._trusts(environ.get("REMOTE_ADDR", "")) else self._app
-        return app(environ, start_response)
+        if self._trusts(environ.get("REMOTE_ADDR", "")):
+            return self._behind_proxy(environ, start_response)
+        environ.pop(self._country_key, None)
+        return self._app(environ, start_response)
 
     def _trusts(self, peer: str) -> bool:
         try:
