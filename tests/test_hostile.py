@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.world import SMALLEST, Shop
+from tests.world import ATTRIBUTES, SMALLEST, Shop
 
-PATHS = ("/rest-api/customer", "/track/user", "/track/event")
+PATHS = ("/rest-api/customer", "/track/user", "/track/event", "/mcrs_appl_v1", "/msv_cevt", "/msv_cs_id")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -29,7 +29,7 @@ def _numbered(unit: str, many: int) -> str:
     return ",".join(unit.replace("#", f"{place:x}") for place in range(many))
 
 
-# The JSON text of `attributes`.
+# The JSON text of `attributes`, or of `info`.
 HOSTILE: dict[str, Callable[[], str]] = {
     "numbers": lambda: f"[{_filled('0')}]",
     "arrays": lambda: f"[{_filled('[]')}]",
@@ -41,6 +41,7 @@ HOSTILE: dict[str, Callable[[], str]] = {
     "names": lambda: "{" + _numbered('"#":1', 80_000) + "}",
     "names of nulls": lambda: "{" + _numbered('"#":null', 65_000) + "}",
     "items": lambda: "[" + _numbered('{"name":"#","type":"number","value":1}', 20_000) + "]",
+    "items of a mobile": lambda: "[" + _numbered('{"name":"#","type":"long","value":"1"}', 20_000) + "]",
     "faulty items": lambda: "[" + _numbered('{"name":"#"}', 50_000) + "]",
     "a long key over faults": lambda: '{"' + "k" * 500_000 + '":[' + _filled("NaN", 400_000) + "]}",
     "long keys over faults": lambda: '{"a":{"' + "k" * 500_000 + '":{' + _numbered('"#":NaN', 30_000) + "}}}",
@@ -55,8 +56,9 @@ HOSTILE: dict[str, Callable[[], str]] = {
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("row", HOSTILE)
 def test_hostile_megabyte_takes_no_second(shared_shop: Shop, path: str, row: str) -> None:
-    rest = {key: value for key, value in SMALLEST[path].items() if key != "attributes"}
-    body = f'{json.dumps(rest)[:-1]}, "attributes": {HOSTILE[row]()}}}'.encode()
+    field = ATTRIBUTES.get(path, "info")
+    rest = {key: value for key, value in SMALLEST[path].items() if key != field}
+    body = f'{json.dumps(rest)[:-1]}, "{field}": {HOSTILE[row]()}}}'.encode()
     assert len(body) <= 1_000_000
     began = time.thread_time()
     answer = shared_shop.send(path, body)

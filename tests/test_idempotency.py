@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.world import SMALLEST, Shop, faults, rows, stored
+from tests.world import SMALLEST, Shop, faults, is_taken, rows, stored
 from webapp import clock
 from webapp.ingest import batch
 from webapp.models import ApiKey, Event, IdempotencyKey
@@ -20,7 +20,7 @@ def test_retry_gets_the_same_answer_and_changes_nothing(shop: Shop, path: str) -
     before = stored(shop.database)
     retries = [shop.send(path, SMALLEST[path], Idempotency_Key="k1") for _ in range(3)]
     assert [one.get_data() for one in (first, *retries)] == [first.get_data()] * 4
-    assert first.json == {"success": True}
+    assert is_taken(first)
     assert stored(shop.database) == before
 
 
@@ -54,7 +54,7 @@ def test_key_of_another_body_is_refused(shop: Shop, path: str) -> None:
     other = SMALLEST[path] | {"note": 1}
     assert faults(shop.send(path, other, Idempotency_Key="k1")) == [(PLACE, "idempotency.reused")]
     assert stored(shop.database) == before
-    assert shop.send(path, SMALLEST[path], Idempotency_Key="k1").json == {"success": True}
+    assert is_taken(shop.send(path, SMALLEST[path], Idempotency_Key="k1"))
 
 
 def test_key_of_another_path_is_refused(shop: Shop) -> None:
@@ -92,7 +92,7 @@ def test_refused_body_does_not_use_up_the_key(shop: Shop, path: str) -> None:
     bodies: list[Any] = [{}, b"{", b""]
     for body in bodies:
         assert shop.send(path, body, Idempotency_Key="k1").status_code == 422
-    assert shop.send(path, SMALLEST[path], Idempotency_Key="k1").json == {"success": True}
+    assert is_taken(shop.send(path, SMALLEST[path], Idempotency_Key="k1"))
 
 
 def test_request_past_the_limit_of_attributes_does_not_use_up_the_key(shop: Shop) -> None:

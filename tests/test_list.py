@@ -5,9 +5,10 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from tests.world import Shop
+from tests.visitors import GOOGLEBOT, T0, login, page, part, seen, tell, words
+from tests.world import Shop, submit
 from webapp import clock, customers
-from webapp.models import Customer, Login
+from webapp.models import Customer, Login, Workspace
 
 DAY = 86_400_000
 NOW = 1_750_000_000_000
@@ -177,3 +178,84 @@ def test_getting_started_turns_into_the_list(shop: Shop, alice: FlaskClient) -> 
     answer = alice.get("/customers", headers=asking)
     assert answer.status_code == 200
     assert answer.headers["HX-Redirect"] == "/customers"
+
+
+def _bots(shop: Shop, number: int) -> None:
+    tell(shop, *(seen(f"bot {place}", NOW - place * DAY - 1, agent=GOOGLEBOT) for place in range(number)))
+
+
+def test_bots_are_marked_and_can_be_hidden(shop: Shop, alice: FlaskClient) -> None:
+    _fill(shop, 1)
+    _bots(shop, 1)
+    shown = page(alice, "/customers")
+    assert "2 customers" in shown
+    assert "Anonymous visitor Bot" in words(shown)
+    hidden = page(alice, "/customers?bots=hidden")
+    assert "1 customer<" in hidden
+    assert _names(alice, "/customers?bots=hidden") == ["Person 0"]
+    assert "Bots are hidden" in hidden
+
+
+def test_hidden_bots_stay_hidden_on_every_page_and_filter(shop: Shop, alice: FlaskClient) -> None:
+    _fill(shop, 8)
+    _bots(shop, 8)
+    seen_names: list[str] = []
+    path: str | None = "/customers?bots=hidden"
+    for _ in range(3):
+        assert path is not None
+        assert "bots=hidden" in path
+        seen_names += _names(alice, path)
+        path = _link(alice, path, "next")
+    assert path is None
+    assert seen_names == [f"Person {number}" for number in range(8)]
+    for href in re.findall(r'<nav class="segments[^>]*>(.*?)</nav>', page(alice, "/customers?bots=hidden"), re.DOTALL):
+        assert href.count("bots=hidden") == href.count("<a ")
+
+
+def test_bots_come_back_by_the_same_link(shop: Shop, alice: FlaskClient) -> None:
+    _bots(shop, 1)
+    chips = [
+        re.search(r'class="chip" href="([^"]+)"', page(alice, f"/customers?{query}"))
+        for query in ("status=anonymous", "status=anonymous&bots=hidden")
+    ]
+    assert [chip and chip[1].replace("&amp;", "&") for chip in chips] == [
+        "/customers?status=anonymous&bots=hidden",
+        "/customers?status=anonymous",
+    ]
+
+
+@pytest.mark.parametrize("query", ["bots=", "bots=shown", "bots=1", "bots=%00"])
+def test_nonsense_about_bots_shows_them(shop: Shop, alice: FlaskClient, query: str) -> None:
+    _bots(shop, 1)
+    assert _names(alice, f"/customers?{query}") == ["Anonymous visitor"]
+
+
+def test_list_without_anybody_but_bots_is_no_beginning(shop: Shop, alice: FlaskClient) -> None:
+    _bots(shop, 1)
+    assert "No customers here" in words(page(alice, "/customers?bots=hidden"))
+
+
+def test_links_to_profiles_are_plain(shop: Shop, alice: FlaskClient) -> None:
+    _fill(shop, 1)
+    assert f'href="{shop.profile_path("u0")}"' in page(alice, "/customers")
+    assert f'href="{shop.profile_path("u0")}?q=u0"' in page(alice, "/customers?q=u0")
+
+
+def _stop(shop: Shop) -> None:
+    with shop.database.write() as session:
+        session.get_one(Workspace, shop.workspace.id).merges_a_day = 1
+    for number in range(2):
+        tell(shop, seen(f"d{number}", T0), login(f"d{number}", T0 + 1, "<guest>"))
+
+
+def test_list_says_for_whom_merging_has_stopped(shop: Shop, alice: FlaskClient, charlie: FlaskClient) -> None:
+    _stop(shop)
+    path = shop.profile_path("<guest>")
+    shown = page(alice, "/customers")
+    assert f'href="{path}#why">&lt;guest&gt;</a>' in shown
+    assert "Merging has stopped for <guest> : more visitors than 1 a day logged in as this customer." in words(shown)
+    assert "Merging has stopped" in part(alice, "/customers", "list")
+    assert "Merging has stopped" not in page(alice, "/customers?q=guest")
+    assert "Merging has stopped" not in page(charlie, "/customers")
+    submit(alice, f"{path}/merges/resumption", form_on=path)
+    assert "Merging has stopped" not in page(alice, "/customers")

@@ -86,7 +86,7 @@ def whole_timeline(shop: Shop, system_id: str) -> list[events.Shown]:
     found: list[events.Shown] = []
     with shop.database.read() as session:
         while True:
-            page = events.timeline(session, shop.workspace.id, customer.id, events.Filter(), cursor)
+            page = events.timeline(session, shop.workspace.id, [customer.id], events.Filter(), cursor)
             found += page.events
             cursor = page.older
             if cursor is None:

@@ -225,7 +225,7 @@ def test_events_are_filtered_by_the_workspaces_days(
     page = _page(alice, f"{shop.profile_path()}?{query}")
     assert _events(page) == names
     if not names:
-        assert "No event matches this filter." in page
+        assert "Nothing matches this filter." in page
 
 
 def test_filter_goes_on_to_older_events(shop: Shop, alice: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:

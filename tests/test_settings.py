@@ -5,10 +5,17 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
+from tests.visitors import T0, login, merges, seen, tell
 from tests.world import PASSWORD, Shop, submit
 from webapp.models import Workspace
 
-GOOD = {"name": "Shop", "time_zone": "Europe/Berlin", "default_region": "DE", "placeholder_ids": "null\nguest"}
+GOOD = {
+    "name": "Shop",
+    "time_zone": "Europe/Berlin",
+    "default_region": "DE",
+    "placeholder_ids": "null\nguest",
+    "merges_a_day": "20",
+}
 
 
 def _workspace(shop: Shop) -> Workspace:
@@ -37,6 +44,13 @@ def test_times_on_the_pages_follow_the_workspaces_zone(shop: Shop, alice: FlaskC
         ("time_zone", "Mars/Olympus", "Choose a time zone from the list."),
         ("default_region", "XX", "Choose a region from the list."),
         ("placeholder_ids", "a*b\n" * 6000, "The list has at most 20,000 characters."),
+        ("merges_a_day", "", "Give a whole number from 0 to 100,000."),
+        ("merges_a_day", "-1", "Give a whole number from 0 to 100,000."),
+        ("merges_a_day", "1.5", "Give a whole number from 0 to 100,000."),
+        ("merges_a_day", "many", "Give a whole number from 0 to 100,000."),
+        ("merges_a_day", "١٢", "Give a whole number from 0 to 100,000."),
+        ("merges_a_day", "100001", "Give a whole number from 0 to 100,000."),
+        ("merges_a_day", "9" * 5000, "Give a whole number from 0 to 100,000."),
     ],
 )
 def test_wrong_setting_is_explained_and_nothing_changes(
@@ -86,6 +100,39 @@ def test_saving_the_refused_ids_unchanged_keeps_following_the_product(shop: Shop
     browsers = listed[1].replace("\n", "\r\n")
     submit(alice, "/settings/workspace", **(GOOD | {"placeholder_ids": browsers}))
     assert _workspace(shop).placeholder_ids is None
+
+
+@pytest.mark.parametrize(("given", "kept"), [("0", 0), ("7", 7), (" 007 ", 7), ("100000", 100_000)])
+def test_limit_of_merges_is_changed(shop: Shop, alice: FlaskClient, given: str, kept: int) -> None:
+    assert submit(alice, "/settings/workspace", **(GOOD | {"merges_a_day": given})).status_code == 302
+    assert _workspace(shop).merges_a_day == kept
+    assert f'name="merges_a_day" value="{kept}"' in alice.get("/settings/workspace").get_data(as_text=True)
+
+
+def test_limit_of_merges_holds_at_once(shop: Shop, alice: FlaskClient) -> None:
+    submit(alice, "/settings/workspace", **(GOOD | {"merges_a_day": "1"}))
+    for did in ("a", "b"):
+        tell(shop, seen(did, T0), login(did, T0 + 1))
+    assert [merge.is_stopped for merge in merges(shop)] == [False, True]
+
+
+def test_addresses_are_kept_unless_the_box_is_empty(shop: Shop, alice: FlaskClient) -> None:
+    assert _workspace(shop).keeps_addresses is True
+    for fields, keeps in (({}, False), ({"keeps_addresses": "yes"}, True), ({"keeps_addresses": "nonsense"}, False)):
+        assert submit(alice, "/settings/workspace", **(GOOD | fields)).status_code == 302
+        assert _workspace(shop).keeps_addresses is keeps
+        box = re.search(
+            r'name="keeps_addresses" value="yes" (checked)?', alice.get("/settings/workspace").get_data(True)
+        )
+        assert box is not None
+        assert (box[1] == "checked") is keeps
+
+
+def test_what_was_given_stands_in_the_form_beside_the_fault(alice: FlaskClient) -> None:
+    answer = submit(alice, "/settings/workspace", **(GOOD | {"merges_a_day": "many", "keeps_addresses": "yes"}))
+    page = answer.get_data(as_text=True)
+    assert 'name="merges_a_day" value="many"' in page
+    assert 'name="keeps_addresses" value="yes" checked' in page
 
 
 def _created_key(page: str) -> str:

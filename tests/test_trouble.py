@@ -70,4 +70,4 @@ def test_full_disk_is_told_as_such(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     }
     assert statuses == {507}
     with pytest.raises(OperationalError, match="full"), shop.database.write() as session:
-        session.connection().exec_driver_sql("CREATE TABLE another (a)")
+        session.connection().exec_driver_sql("CREATE TABLE another AS SELECT randomblob(1000000)")

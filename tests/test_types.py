@@ -146,7 +146,7 @@ def test_ignored_values_are_remembered_with_a_sample(shop: Shop) -> None:
     shop.event(time=NOON + 1, age="much")
     shop.event(time=NOON + 1, age="much")
     with shop.database.read() as session:
-        noted = attributes.ignored_of(session, shop.find().id)
+        noted = attributes.ignored_of(session, [shop.find().id])
     assert [(one.event_name, one.name, one.expected, one.received, one.count) for one in noted] == [
         ("Purchased", "age", "number", "string", 1),
         ("", "age", "number", "string", 2),

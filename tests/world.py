@@ -7,11 +7,24 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from webapp import attributes, events
+from webapp import attributes, customers, events
 from webapp.db import Base, Database
-from webapp.models import AttributeType, Customer, CustomerAttribute, Event, IdempotencyKey, IgnoredValue, Workspace
+from webapp.models import (
+    AttributeType,
+    AttributeValue,
+    Customer,
+    Device,
+    DeviceLogin,
+    Event,
+    IdempotencyKey,
+    IgnoredValue,
+    Merge,
+    Visit,
+    Workspace,
+)
 
 PASSWORD = "correct horse battery staple"
 NOON = 1_700_000_000_000  # when events of the tests happen: 2023-11-14, epoch ms
@@ -22,7 +35,17 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "/track/user": {"id": "u1", "attributes": {}},
     "/track/event": {"customerId": "u1", "name": "Purchased", "time": NOON, "attributes": []},
     "/track/event/v2": {"customerId": "u1", "name": "Purchased", "time": NOON, "attributes": []},
+    "/mcrs_appl_v1": {"did": "d1", "timestamp": NOON},
+    "/msv_cevt": {"did": "d1", "name": "Purchased", "timestamp": NOON},
+    "/msv_cs_id": {"did": "d1", "clientCustomerId": "u1", "timestamp": NOON},
+    "/logout": {"did": "d1"},
+    "/mpush_token": {"did": "d1", "token": "t1"},
 }
+LAUNCH = "/mcrs_appl_v1"
+MOBILE = (LAUNCH, "/msv_cevt", "/msv_cs_id", "/logout", "/mpush_token")
+# Under what each endpoint takes attributes; the others take none.
+ATTRIBUTES = {path: "attributes" for path in SMALLEST if path not in MOBILE}
+ATTRIBUTES |= {"/msv_cevt": "info", "/msv_cs_id": "info"}
 
 
 @dataclass(frozen=True)
@@ -66,13 +89,17 @@ class Shop:
     def attributes(self, system_id: str = "u1") -> dict[str, tuple[str, Any]]:
         """Type and value of each of a customer's attributes."""
         with self.database.read() as session:
-            shown = attributes.of_customer(session, self.workspace.id, self.find(system_id).id)
+            shown = attributes.of_person(session, self.workspace.id, self._members(session, system_id))
         return {one.name: (one.type, one.value) for one in shown}
 
     def events(self, system_id: str = "u1") -> list[events.Shown]:
         """A customer's events, newest first."""
         with self.database.read() as session:
-            return list(events.timeline(session, self.workspace.id, self.find(system_id).id, events.Filter()).events)
+            ids = self._members(session, system_id)
+            return list(events.timeline(session, self.workspace.id, ids, events.Filter()).events)
+
+    def _members(self, session: Session, system_id: str) -> list[int]:
+        return customers.members(session, self.find(system_id).id)
 
     def types(self, event_name: str = "") -> dict[str, str]:
         """The types fixed for an event's attributes, or for those of customers."""
@@ -100,7 +127,8 @@ def rows(database: Database, table: type[Base]) -> int:
 
 def stored(database: Database) -> dict[str, int]:
     """How many rows all ingestion has left so far in each table."""
-    tables = (Customer, CustomerAttribute, AttributeType, Event, IgnoredValue, IdempotencyKey)
+    people = (Customer, Device, DeviceLogin, Merge, Visit)
+    tables = (*people, AttributeValue, AttributeType, Event, IgnoredValue, IdempotencyKey)
     counts = (select(func.count()).select_from(table).scalar_subquery().label(table.__tablename__) for table in tables)
     with database.read() as session:
         return dict(session.execute(select(*counts)).one()._mapping)
@@ -112,6 +140,13 @@ def submit(browser: FlaskClient, path: str, form_on: str | None = None, **fields
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
     assert token is not None, f"no form on {form_on or path}"
     return browser.post(path, data={"csrf_token": token[1], **fields})
+
+
+def is_taken(answer: TestResponse) -> bool:
+    """Whether a body was taken without anything ignored: the documented 200 of its endpoint."""
+    if answer.request.path != LAUNCH:
+        return answer.status_code == 200 and answer.json == {"success": True}
+    return answer.status_code == 200 and answer.json is not None and list(answer.json) == ["did", "sid"]
 
 
 def faults(answer: TestResponse) -> list[tuple[tuple[str | int, ...], str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flask import Flask, url_for
 
+_FLAGS = "vendor/country-flag-icons-1.6.20"
 _PACKAGE = Path(__file__).resolve().parent
 
 # htmx without anything that a strict Content-Security-Policy forbids, and without customer data in browser storage.
@@ -34,12 +35,22 @@ def folder(name: str) -> Path:
 
 def register(app: Flask) -> None:
     """Let templates name static files and configure htmx."""
-    app.jinja_env.globals.update(asset=address, htmx_config=json.dumps(_HTMX))
+    app.jinja_env.globals.update(asset=address, flag=flag, htmx_config=json.dumps(_HTMX))
 
 
 def address(name: str) -> str:
     """The URL of a static file. It changes with the content, so that browsers may keep the file for good."""
     return url_for("static", filename=name, v=_fingerprint(name))
+
+
+def flag(country: str) -> str | None:
+    """The URL of a country's flag, None where there is none. `country`: an ISO 3166 alpha-2 code."""
+    return address(f"{_FLAGS}/{country}.svg") if country in _countries() else None
+
+
+@cache
+def _countries() -> frozenset[str]:
+    return frozenset(file.stem for file in (folder("static") / _FLAGS).glob("*.svg"))
 
 
 @cache

@@ -1,34 +1,60 @@
 """Attributes: the registry that fixes each one's type, and the attribute values of customers."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import update as sql_update
 from sqlalchemy.orm import Session
 
-from webapp import customers, values, workspaces
+from webapp import search, values, workspaces
+from webapp.customers import Owner
 from webapp.db import insert
-from webapp.ingest.changes import Attribute, Change, CustomerUpdate, EventRecord, Ignored, RefusedError, Settled
-from webapp.models import AttributeType, CustomerAttribute, IgnoredValue, Workspace
+from webapp.ingest.arrival import Arrival
+from webapp.ingest.changes import Attribute, CustomerUpdate, EventRecord, Ignored, RefusedError, Settled
+from webapp.models import ApiKey, AttributeType, AttributeValue, Customer, Device, IgnoredValue, Workspace
+
+Carrying = CustomerUpdate | EventRecord
 
 RESERVED = ("name", "email", "mobile")
+MOST_FORMER = 200  # values of a history shown
 CUSTOMER = ""  # the registry's event name for attributes of customers
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An attribute of a customer as a page shows it. Times are epoch ms."""
+    """An attribute of a customer as a page shows it, with the number of different values so far. Times are epoch ms."""
 
     name: str
     type: str
     value: Any
     changed_at: int
+    value_count: int
 
 
-def settle(session: Session, workspace: Workspace, changes: Sequence[Change], received_at: int) -> list[Settled]:
+class NotFoundError(LookupError):
+    """The person has no such attribute."""
+
+
+class Former(NamedTuple):
+    """A value that an attribute has or had: first and last reported, first received (epoch ms), and where from."""
+
+    type: str
+    value: Any
+    reported_at: int
+    until_at: int
+    received_at: int
+    source: str
+    key: str | None
+    device: Device | None
+
+
+def settle(session: Session, workspace: Workspace, changes: Sequence[Carrying], received_at: int) -> list[Settled]:
     """Hold each change's attributes against the registry, in order; an attribute not seen before gets its type now."""
     firsts: dict[tuple[str, str], str] = {}
     for change in changes:
@@ -46,7 +72,7 @@ def settle(session: Session, workspace: Workspace, changes: Sequence[Change], re
     return [_settled(change, types, zone) for change in changes]
 
 
-def _event_name(change: Change) -> str:
+def _event_name(change: Carrying) -> str:
     return change.name if isinstance(change, EventRecord) else CUSTOMER
 
 
@@ -61,6 +87,13 @@ def registered(session: Session, workspace_id: int, which: ColumnElement[bool]) 
     return {(row.event_name, row.name): row.type for row in session.execute(query)}
 
 
+def types_of(session: Session, workspace_id: int, names: Iterable[str]) -> dict[str, str]:
+    """The types of these attributes of customers, by name."""
+    asked = list(names)
+    found = registered(session, workspace_id, _is_one_of((CUSTOMER, name) for name in asked)) if asked else {}
+    return {name: found.get((CUSTOMER, name), "string") for name in asked}
+
+
 def _register(session: Session, workspace_id: int, rows: list[tuple[str, str, str]], received_at: int) -> None:
     # The database decides who was first: a look followed by an insert would let two writers both be.
     session.execute(
@@ -72,7 +105,7 @@ def _register(session: Session, workspace_id: int, rows: list[tuple[str, str, st
     )
 
 
-def _settled(change: Change, types: dict[tuple[str, str], str], zone: tzinfo) -> Settled:
+def _settled(change: Carrying, types: dict[tuple[str, str], str], zone: tzinfo) -> Settled:
     event_name = _event_name(change)
     kept: dict[str, Any] = {}
     ignored = []
@@ -94,60 +127,140 @@ def _fits(attribute: Attribute, expected: str) -> bool:
     return attribute.type == expected
 
 
-def update(
-    session: Session,
-    workspace: Workspace,
-    customer_id: int,
-    changes: Sequence[tuple[CustomerUpdate, Settled]],
-    received_at: int,
-) -> None:
-    """Set the attributes of one locked customer, in order.
+def update(arrival: Arrival, owner: Owner, changes: Sequence[tuple[CustomerUpdate, Settled, Device | None]]) -> None:
+    """Set the attributes of one locked customer, in order; a value reported before another doesn't replace it.
 
-    Raises RefusedError when the profile would have more custom attributes than the change allows.
+    Raises RefusedError when the person would have more custom attributes than the change allows.
     """
-    query = select(CustomerAttribute).where(CustomerAttribute.customer_id == customer_id)
-    stored = {row.name: row for row in session.scalars(query)}
-    custom = {name for name in stored if name not in RESERVED}
-    fresh: dict[str, str] = {}
-    for change, settled in changes:
+    session = arrival.session
+    person = select(Customer.id).where((Customer.id == owner.root_id) | (Customer.root_id == owner.root_id))
+    query = select(AttributeValue).where(AttributeValue.customer_id.in_(person), AttributeValue.is_current)
+    stored = session.scalars(query.execution_options(populate_existing=True)).all()
+    own = {row.name: row for row in stored if row.customer_id == owner.id}
+    custom = {row.name for row in stored if row.name not in RESERVED}
+    before = basics_of(stored)
+    told: list[tuple[int, str, str]] = []
+    for change, settled, device in changes:
         custom.update(name for name in settled.kept if name not in RESERVED)
         if len(custom) > change.limit:
             raise RefusedError(_too_many(change.limit, len(custom)))
         for name, value in settled.kept.items():
-            fresh[name] = json.dumps(value, ensure_ascii=False)
-    rows = [_row(customer_id, name, value, stored.get(name), received_at) for name, value in fresh.items()]
-    _upsert(session, rows)
-    basics = {
-        row["name"]: json.loads(row["value"])
-        for row in rows
-        if row["name"] in RESERVED and row["changed_at"] == row["reported_at"]
-    }
-    if basics:
-        customers.rename(session, workspace, customer_id, basics)
+            if _report(arrival, owner.id, own, _Report(name, value, change.reported_at, device)) and name in RESERVED:
+                told.append((owner.id, name, value))
+    session.flush()
+    search.add(session, arrival.workspace, told)
+    others = [row for row in stored if row.customer_id != owner.id]
+    after = basics_of([*others, *own.values()])
+    if after != before:
+        session.execute(sql_update(Customer).where(Customer.id == owner.root_id).values(**after))
 
 
-def _row(customer_id: int, name: str, value: str, before: CustomerAttribute | None, received_at: int) -> dict[str, Any]:
-    # By the server's clock the later arrival is the later value, also within one millisecond or after a clock step.
-    reported_at = received_at if before is None else max(received_at, before.reported_at + 1)
-    changed_at = reported_at if before is None or before.value != value else before.changed_at
-    return {
-        "customer_id": customer_id,
-        "name": name,
-        "value": value,
-        "reported_at": reported_at,
-        "changed_at": changed_at,
-    }
+class _Report(NamedTuple):
+    """A value as somebody reports it. `reported_at`: epoch ms, None for the server's clock."""
+
+    name: str
+    value: Any
+    reported_at: int | None
+    device: Device | None
 
 
-def _upsert(session: Session, rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    statement = insert(session)(CustomerAttribute)
-    statement = statement.on_conflict_do_update(
-        index_elements=["customer_id", "name"],
-        set_={column: statement.excluded[column] for column in ("value", "reported_at", "changed_at")},
+def _report(arrival: Arrival, customer_id: int, own: dict[str, AttributeValue], report: _Report) -> bool:
+    """Add a value to an attribute's history; `own` holds the current ones. Returns whether it is a new one."""
+    before = own.get(report.name)
+    text = json.dumps(report.value, ensure_ascii=False)
+    reported_at, id_ = report.reported_at, 0
+    if reported_at is None:
+        # By the server's clock the later arrival is the later value, also within one ms or after a clock step.
+        reported_at = arrival.received_at if before is None else max(arrival.received_at, _effective(before) + 1)
+        if before is not None and before.id == 0 and before.value == text:
+            before.until_at = reported_at
+            return False
+    else:
+        id_ = _digest(text, report.device)
+        if arrival.session.get(AttributeValue, (customer_id, report.name, reported_at, id_)) is not None:
+            return False
+    row = AttributeValue(
+        customer_id=customer_id,
+        name=report.name,
+        reported_at=reported_at,
+        id=id_,
+        until_at=reported_at,
+        value=text,
+        is_current=False,
+        received_at=arrival.received_at,
+        source=arrival.source.name,
+        key_id=arrival.source.key_id,
+        device_id=report.device and report.device.id,
     )
-    session.execute(statement, rows)
+    arrival.session.add(row)
+    if before is None or _rank(row) > _rank(before):
+        row.is_current = True
+        if before is not None:
+            before.is_current = False
+        own[report.name] = row
+    return True
+
+
+def _digest(text: str, device: Device | None) -> int:
+    """Not 0, and equal for equal values from one device."""
+    content = f"{device.did if device else ''}\x00{text}"
+    return int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest(), "big") >> 1 or 1
+
+
+def _effective(row: AttributeValue) -> int:
+    """When a value last held, epoch ms. A client's clock that is ahead counts as the time of arrival."""
+    return row.until_at if row.id == 0 else min(row.until_at, row.received_at)
+
+
+def _rank(row: AttributeValue) -> tuple[int, str]:
+    """What decides which of two values is the later one; between two of one moment a fixed order of their texts."""
+    return _effective(row), row.value
+
+
+def basics_of(rows: Iterable[AttributeValue]) -> dict[str, str | None]:
+    """Name, email and mobile as these values of one person add up to them."""
+    best = _latest(row for row in rows if row.name in RESERVED)
+    return {name: json.loads(best[name].value) if name in best else None for name in RESERVED}
+
+
+def _latest(rows: Iterable[AttributeValue]) -> dict[str, AttributeValue]:
+    """The latest of several profiles' values, by attribute."""
+    best: dict[str, AttributeValue] = {}
+    for row in rows:
+        if row.name not in best or _rank(row) > _rank(best[row.name]):
+            best[row.name] = row
+    return best
+
+
+def basics(session: Session, ids: Sequence[int]) -> dict[str, str | None]:
+    """Name, email and mobile of the person with these profiles."""
+    return basics_of(session.scalars(_current(ids).where(AttributeValue.name.in_(RESERVED))))
+
+
+def _current(ids: Sequence[int]) -> Select[Any]:
+    query = select(AttributeValue).where(AttributeValue.customer_id.in_(ids), AttributeValue.is_current)
+    return query.execution_options(populate_existing=True)
+
+
+def move(
+    session: Session, workspace: Workspace, where: Sequence[ColumnElement[bool]], earlier: int, later: int
+) -> None:
+    """Give values to another profile, and say anew which ones are current in both."""
+    rows = session.scalars(select(AttributeValue).where(*where)).all()
+    names = {row.name for row in rows}
+    for row in rows:
+        row.customer_id = later
+    session.flush()
+    for customer_id in (earlier, later):
+        query = select(AttributeValue).where(AttributeValue.customer_id == customer_id, AttributeValue.name.in_(names))
+        history = session.scalars(query).all()
+        best = _latest(history)
+        for row in history:
+            row.is_current = best[row.name] is row
+        session.flush()
+        for name in names.intersection(RESERVED):
+            known = [json.loads(row.value) for row in history if row.name == name]
+            search.replace(session, workspace, customer_id, name, known)
 
 
 def _too_many(limit: int, count: int) -> dict[str, Any]:
@@ -159,24 +272,53 @@ def _too_many(limit: int, count: int) -> dict[str, Any]:
     }
 
 
-def of_customer(session: Session, workspace_id: int, customer_id: int) -> list[Shown]:
-    """All attributes of a customer: name, email and mobile first, then by name without regard to letter case."""
-    query = (
-        select(CustomerAttribute, AttributeType.type)
-        .outerjoin(
-            AttributeType,
-            (AttributeType.workspace_id == workspace_id)
-            & (AttributeType.event_name == CUSTOMER)
-            & (AttributeType.name == CustomerAttribute.name),
-        )
-        .where(CustomerAttribute.customer_id == customer_id)
-    )
+def of_person(session: Session, workspace_id: int, ids: Sequence[int]) -> list[Shown]:
+    """All attributes of a person: name, email and mobile first, then by name without regard to letter case.
+
+    `ids`: the rows of the person's profiles.
+    """
+    best = _latest(session.scalars(_current(ids)))
+    types = types_of(session, workspace_id, best)
+    counts = {row.name: row[1] for row in session.execute(_counts(ids))}
     shown = [
-        Shown(row.name, type_ or "string", json.loads(row.value), row.changed_at)
-        for row, type_ in session.execute(query)
+        Shown(name, types[name], json.loads(row.value), row.reported_at, counts[name]) for name, row in best.items()
     ]
     order = {name: place for place, name in enumerate(RESERVED)}
     return sorted(shown, key=lambda one: (order.get(one.name, len(order)), one.name.casefold(), one.name))
+
+
+def _counts(ids: Sequence[int]) -> Select[str, int]:
+    number = func.count(AttributeValue.value.distinct())
+    query = select(AttributeValue.name, number).where(AttributeValue.customer_id.in_(ids))
+    return query.group_by(AttributeValue.name)
+
+
+def history(session: Session, workspace_id: int, ids: Sequence[int], name: str) -> list[Former]:
+    """Every value that an attribute of a person has had, the latest first; one that is told again and again is one.
+
+    Raises NotFoundError where there is none.
+    """
+    query = (
+        select(AttributeValue, ApiKey.name, Device)
+        .outerjoin(ApiKey, ApiKey.id == AttributeValue.key_id)
+        .outerjoin(Device, Device.id == AttributeValue.device_id)
+        .where(AttributeValue.customer_id.in_(ids), AttributeValue.name == name)
+        .order_by(AttributeValue.until_at.desc())
+        .limit(MOST_FORMER)
+    )
+    rows = session.execute(query).all() if "\x00" not in name else []  # PostgreSQL can't even be asked
+    if not rows:
+        raise NotFoundError(name)
+    type_ = types_of(session, workspace_id, [name])[name]
+    ranked = sorted(rows, key=lambda row: _rank(row[0]), reverse=True)
+    runs = [list(run) for _, run in groupby(ranked, key=lambda row: row[0].value)]
+    return [
+        Former(
+            type_, json.loads(row.value), row.reported_at, run[0][0].until_at, row.received_at, row.source, key, device
+        )
+        for run in runs
+        for row, key, device in run[-1:]
+    ]
 
 
 def note_ignored(
@@ -213,11 +355,11 @@ def note_ignored(
     )
 
 
-def ignored_of(session: Session, customer_id: int) -> Sequence[IgnoredValue]:
-    """The values that were not stored for a customer and for the customer's events, latest first."""
+def ignored_of(session: Session, ids: Sequence[int]) -> Sequence[IgnoredValue]:
+    """The values that were not stored for a person's profiles and for their events, latest first."""
     query = (
         select(IgnoredValue)
-        .where(IgnoredValue.customer_id == customer_id)
+        .where(IgnoredValue.customer_id.in_(ids))
         .order_by(IgnoredValue.last_at.desc(), IgnoredValue.event_name, IgnoredValue.name)
         .limit(50)
     )

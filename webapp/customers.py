@@ -3,15 +3,16 @@
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Select, func, select, tuple_, update
+from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp import search
 from webapp.cursors import Cursor
 from webapp.db import insert
-from webapp.models import Customer, Workspace
+from webapp.ingest.arrival import Arrival
+from webapp.models import Customer, Device
 
 PAGE_SIZE = 50
 Status = Literal["all", "registered", "anonymous"]
@@ -20,6 +21,20 @@ Sort = Literal["last_seen", "created"]
 
 class NotFoundError(LookupError):
     """There is no such customer in this workspace."""
+
+
+class Wanted(NamedTuple):
+    """Which customers of the list."""
+
+    status: Status = "all"
+    hides_bots: bool = False
+
+
+class Owner(NamedTuple):
+    """The profile that something belongs to, and the root of its person, which may be itself: ids of rows."""
+
+    id: int
+    root_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,57 +51,80 @@ def new_growlytics_id(created_at: int) -> str:
     return f"{created_at:012x}{secrets.token_hex(6)}"
 
 
-def lock(session: Session, workspace: Workspace, system_ids: Iterable[str], received_at: int) -> dict[str, int]:
+def lock(arrival: Arrival, system_ids: Iterable[str]) -> dict[str, int]:
     """The row ids of these registered customers, locked until the transaction ends. Creates who is missing."""
     wanted = sorted(set(system_ids))
-    found = _locked(session, workspace.id, wanted)
+    if not wanted:
+        return {}
+    found = _locked(arrival, wanted)
     missing = [system_id for system_id in wanted if system_id not in found]
     if missing:
-        _create(session, workspace, missing, received_at)
-        found |= _locked(session, workspace.id, missing)
+        _create_registered(arrival, missing)
+        found |= _locked(arrival, missing)
     return found
 
 
-def _locked(session: Session, workspace_id: int, system_ids: list[str]) -> dict[str, int]:
+def _locked(arrival: Arrival, system_ids: list[str]) -> dict[str, int]:
     query = (
         select(Customer.system_id, Customer.id)
-        .where(Customer.workspace_id == workspace_id, Customer.system_id.in_(system_ids))
+        .where(Customer.workspace_id == arrival.workspace.id, Customer.system_id.in_(system_ids))
         .order_by(Customer.system_id)  # everybody locks in one order, so that nobody waits in a circle
         .with_for_update()
     )
-    return {str(system_id): id_ for system_id, id_ in session.execute(query)}
+    return {str(system_id): id_ for system_id, id_ in arrival.session.execute(query)}
 
 
-def _create(session: Session, workspace: Workspace, system_ids: list[str], received_at: int) -> None:
-    rows = [
-        {
-            "workspace_id": workspace.id,
-            "growlytics_id": new_growlytics_id(received_at),
-            "system_id": system_id,
-            "created_at": received_at,
-            "first_seen_at": received_at,
-            "last_seen_at": received_at,
-            "event_count": 0,
-        }
-        for system_id in system_ids
-    ]
-    statement = insert(session)(Customer).on_conflict_do_nothing(index_elements=["workspace_id", "system_id"])
-    created = session.execute(statement.returning(Customer.id, Customer.system_id, Customer.growlytics_id), rows)
-    search.add(
-        session,
-        workspace,
-        [
-            (row.id, field, value)
-            for row in created
-            for field, value in (("system_id", row.system_id), ("growlytics_id", row.growlytics_id))
-        ],
-    )
+def hold(session: Session, customer_ids: Iterable[int]) -> dict[int, int]:
+    """Lock these customers and the roots of those that are merged. Returns each one's root, which may be itself."""
+    wanted = set(customer_ids)
+    if not wanted:
+        return {}
+    query = select(Customer.id, Customer.root_id).order_by(Customer.id).with_for_update()
+    found = {id_: root_id or id_ for id_, root_id in session.execute(query.where(Customer.id.in_(wanted)))}
+    roots = set(found.values()) - wanted
+    if roots:
+        session.execute(query.where(Customer.id.in_(roots)))
+    return found
 
 
-def rename(session: Session, workspace: Workspace, customer_id: int, basics: dict[str, str]) -> None:
-    """Repeat changed basic information (name, email, mobile) on the customer's row and in the search."""
-    session.execute(update(Customer).where(Customer.id == customer_id).values(**basics))
-    search.replace(session, workspace, customer_id, basics)
+def _create_registered(arrival: Arrival, system_ids: list[str]) -> None:
+    rows = [{**_fresh(arrival), "system_id": system_id} for system_id in system_ids]
+    statement = insert(arrival.session)(Customer).on_conflict_do_nothing(index_elements=["workspace_id", "system_id"])
+    made = arrival.session.execute(
+        statement.returning(Customer.id, Customer.system_id, Customer.growlytics_id), rows
+    ).all()
+    arrival.born |= {row.id for row in made}
+    fields = ("system_id", "growlytics_id")
+    values = [(row.id, field, getattr(row, field)) for row in made for field in fields]
+    search.add(arrival.session, arrival.workspace, values)
+
+
+def create_anonymous(arrival: Arrival, device: Device, since: int) -> int:
+    """Make the profile of a stretch of a device that begins at `since` (epoch ms; 0: its first). Returns its id."""
+    fresh = Customer(**_fresh(arrival), device_id=device.id, since_at=since, is_bot=device.is_bot)
+    arrival.session.add(fresh)
+    arrival.session.flush()
+    search.add(arrival.session, arrival.workspace, [(fresh.id, "growlytics_id", fresh.growlytics_id)])
+    return fresh.id
+
+
+def _fresh(arrival: Arrival) -> dict[str, Any]:
+    return {
+        "workspace_id": arrival.workspace.id,
+        "growlytics_id": new_growlytics_id(arrival.received_at),
+        "created_at": arrival.received_at,
+        "own_event_count": 0,
+        "merges_count_from": 0,
+        "first_seen_at": arrival.received_at,
+        "last_seen_at": arrival.received_at,
+        "event_count": 0,
+    }
+
+
+def members(session: Session, root_id: int) -> list[int]:
+    """The ids of all profiles of a person, the root first."""
+    query = select(Customer.id).where(Customer.root_id == root_id).order_by(Customer.id)
+    return [root_id, *session.scalars(query)]
 
 
 def find(session: Session, workspace_id: int, growlytics_id: str) -> Customer:
@@ -103,25 +141,33 @@ def find(session: Session, workspace_id: int, growlytics_id: str) -> Customer:
 
 def exist(session: Session, workspace_id: int) -> bool:
     """Whether the workspace has any customer."""
-    return session.scalar(select(Customer.id).where(Customer.workspace_id == workspace_id).limit(1)) is not None
+    query = select(Customer.id).where(Customer.workspace_id == workspace_id, Customer.root_id.is_(None))
+    return session.scalar(query.limit(1)) is not None
 
 
-def count(session: Session, workspace_id: int, status: Status = "all") -> int:
-    """How many customers the workspace has with this status."""
-    return session.scalar(_of_status(select(func.count()).select_from(Customer), workspace_id, status)) or 0
+def count(session: Session, workspace_id: int, wanted: Wanted) -> int:
+    """How many of these customers the workspace has."""
+    return session.scalar(_chosen(select(func.count()).select_from(Customer), workspace_id, wanted)) or 0
+
+
+def stopped(session: Session, workspace_id: int) -> Sequence[Customer]:
+    """Customers whom logins no longer join with visitors, because there were too many in a day; the latest first."""
+    at = Customer.merging_stopped_at
+    query = select(Customer).where(Customer.workspace_id == workspace_id, at.is_not(None)).order_by(at.desc())
+    return session.scalars(query.limit(5)).all()
 
 
 def page(
     session: Session,
     workspace_id: int,
-    status: Status = "all",
+    wanted: Wanted,
     sort: Sort = "last_seen",
     older_than: Cursor | None = None,
     newer_than: Cursor | None = None,
 ) -> Page:
     """One page of the list, newest first, beside at most one cursor. Rows don't shift when others arrive."""
     at = Customer.last_seen_at if sort == "last_seen" else Customer.created_at
-    query = _of_status(select(Customer), workspace_id, status)
+    query = _chosen(select(Customer), workspace_id, wanted)
     place = tuple_(at, Customer.id)
     if newer_than is not None:
         query = query.where(place > newer_than.key).order_by(at, Customer.id)
@@ -139,13 +185,13 @@ def page(
     return Page(rows, first, _cursor(rows[-1], at) if more else None)
 
 
-def _of_status(query: Select[Any], workspace_id: int, status: Status) -> Select[Any]:
-    query = query.where(Customer.workspace_id == workspace_id)
-    if status == "registered":
-        return query.where(Customer.system_id.is_not(None))
-    if status == "anonymous":
-        return query.where(Customer.system_id.is_(None))
-    return query
+def _chosen(query: Select[Any], workspace_id: int, wanted: Wanted) -> Select[Any]:
+    query = query.where(Customer.workspace_id == workspace_id, Customer.root_id.is_(None))
+    if wanted.status == "registered":
+        query = query.where(Customer.system_id.is_not(None))
+    elif wanted.status == "anonymous":
+        query = query.where(Customer.system_id.is_(None))
+    return query.where(~Customer.is_bot) if wanted.hides_bots else query
 
 
 def _cursor(row: Customer, at: InstrumentedAttribute[int]) -> Cursor:

@@ -4,8 +4,11 @@ from typing import NamedTuple
 
 
 class Country(NamedTuple):
-    """Where shoppers live: the country, how its mobiles begin and how many digits follow, its names and cities."""
+    """Where shoppers live: the country with its ISO code, how its mobiles begin and how many digits follow, its names
+    and cities.
+    """
 
+    code: str
     name: str
     mobile_prefixes: tuple[str, ...]
     mobile_digits: int
@@ -13,6 +16,22 @@ class Country(NamedTuple):
     men: tuple[str, ...]
     last_names: tuple[str, ...]
     cities: tuple[tuple[str, str], ...]  # city, state
+
+
+class Town(NamedTuple):
+    """Where somebody lives or travels."""
+
+    country: Country
+    name: str
+    state: str
+
+
+class Origin(NamedTuple):
+    """What leads somebody to the shop: an advertisement, a link, a letter; and the page that they land on."""
+
+    referrer: str
+    page: str
+    utm: tuple[tuple[str, str], ...] = ()
 
 
 class Product(NamedTuple):
@@ -24,8 +43,14 @@ class Product(NamedTuple):
     price: int
     variants: tuple[str, ...]
 
+    @property
+    def page(self) -> str:
+        """Where it is on the shop's site."""
+        return f"/p/{self.sku.lower()}"
+
 
 INDIA = Country(
+    "IN",
     "India",
     ("+9198", "+9197", "+9199", "+9188", "+9170", "+9163"),
     8,
@@ -60,32 +85,32 @@ INDIA = Country(
 
 ABROAD = (
     Country(
-        "United Kingdom", ("+447400123",), 3,
+        "GB", "United Kingdom", ("+447400123",), 3,
         ("Amelia", "Charlotte", "Grace", "Olivia", "Priyanka", "Siobhán"), ("George", "Harry", "Jack", "Oliver", "Raj"),
         ("Brown", "Davies", "Evans", "Patel", "Smith", "Taylor"),
         (("London", "England"), ("Leicester", "England"), ("Glasgow", "Scotland")),
     ),
     Country(
-        "United States", ("+120155501", "+121255501", "+141555501"), 2,
+        "US", "United States", ("+120155501", "+121255501", "+141555501"), 2,
         ("Ashley", "Emily", "Maria", "Sarah", "Anjali"), ("Daniel", "James", "Jose", "Michael", "Vijay"),
         ("Garcia", "Johnson", "Lee", "Miller", "Nguyen", "Rao"),
         (("Edison", "New Jersey"), ("San Jose", "California"), ("Houston", "Texas")),
     ),
     Country(
-        "United Arab Emirates", ("+97150", "+97155"), 7,
+        "AE", "United Arab Emirates", ("+97150", "+97155"), 7,
         ("Aisha", "Fatima", "Mariam", "Noor"), ("Ahmed", "Hamdan", "Omar", "Thomas"),
         ("Al Mansoori", "Haddad", "Mathew", "Qureshi", "Rahman"),
         (("Dubai", "Dubai"), ("Abu Dhabi", "Abu Dhabi"), ("Sharjah", "Sharjah")),
     ),
     Country(
-        "Singapore", ("+658", "+659"), 7,
+        "SG", "Singapore", ("+658", "+659"), 7,
         ("Hui Min", "Mei Ling", "Priya", "Siti"), ("Arun", "Jun Wei", "Kai", "Wei Ming"),
         ("Chen", "Lim", "Ng", "Pillay", "Tan", "Wong"), (("Singapore", "Singapore"),),
     ),
     Country(
-        "Germany", ("+491511", "+491701"), 7,
+        "DE", "Germany", ("+491511", "+491701"), 7,
         ("Anna", "Jürgen", "Lena", "Zoë"), ("Björn", "Felix", "Jonas", "Lukas"),
-        ("Fischer", "Müller", "Schäfer", "Schmidt", "Weiß"), (("Berlin", "Berlin"), ("München", "Bayern")),
+        ("Fischer", "Müller", "Schäfer", "Schmidt", "Weiß"), (("Berlin", "Berlin"), ("Munich", "Bavaria")),
     ),
 )  # fmt: skip
 
@@ -122,11 +147,33 @@ PRODUCTS = (
     Product("CRE-803", "Kumkumadi Face Cream", "Care", 999, _ONE),
 )
 
-# source, medium, campaign: how visits begin, most frequent first
-CAMPAIGNS = (
-    ("google", "cpc", "brand"), ("instagram", "social", "new-arrivals"), ("newsletter", "email", "sunday-letter"),
-    ("facebook", "social", "lookalike"), ("whatsapp", "message", "back-in-stock"), ("youtube", "video", "makers"),
-)  # fmt: skip
+_GOOGLE, _INSTAGRAM, _FACEBOOK = "https://www.google.com/", "https://www.instagram.com/", "https://www.facebook.com/"
+
+
+def _utm(source: str, medium: str, campaign: str, **more: str) -> tuple[tuple[str, str], ...]:
+    return (("source", source), ("medium", medium), ("campaign", campaign), *more.items())
+
+
+# How people hear of the shop, and how they come again; most frequent first. A letter has no referrer.
+DISCOVERIES = (
+    Origin(_GOOGLE, "/", _utm("google", "cpc", "brand", term="block print kurta")),
+    Origin(_INSTAGRAM, "/new", _utm("instagram", "social", "new-arrivals", content="reel")),
+    Origin(_GOOGLE, "/"),
+    Origin(_FACEBOOK, "/clothing", _utm("facebook", "social", "lookalike")),
+    Origin("https://www.youtube.com/", "/makers", _utm("youtube", "video", "makers")),
+    Origin("https://slowfashion.example/ten-shops-to-know", "/"),
+    Origin("https://www.bing.com/", "/"),
+)
+RETURNS = (
+    Origin("", "/letter", _utm("newsletter", "email", "sunday-letter")),
+    Origin("", "/back-in-stock", _utm("whatsapp", "message", "back-in-stock")),
+    Origin(_GOOGLE, "/", _utm("google", "cpc", "brand", term="jaipur online shop")),
+    Origin(_INSTAGRAM, "/new", _utm("instagram", "social", "new-arrivals", content="story")),
+    Origin("", "/sale", _utm("newsletter", "email", "festive-sale")),
+    Origin(_GOOGLE, "/"),
+    Origin(_FACEBOOK, "/sale", _utm("facebook", "social", "retargeting")),
+)
+DIRECT = Origin("", "/")
 PAYMENTS = ("UPI", "UPI", "UPI", "Card", "Card", "Cash on Delivery", "Net Banking")
 CARRIERS = ("BlueDart", "Delhivery", "India Post", "Ecom Express")
 REVIEWS = (

@@ -4,20 +4,22 @@ import hashlib
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import case, func, select, tuple_, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, case, func, select, tuple_, union_all, update
+from sqlalchemy.orm import Session, aliased
 
-from webapp import attributes
+from webapp import attributes, visits
 from webapp.cursors import Cursor
+from webapp.customers import Owner
 from webapp.db import insert
-from webapp.ingest.changes import EventRecord, Settled
-from webapp.models import AttributeType, Customer, Event
+from webapp.ingest.changes import EventRecord, OnDevice, Settled
+from webapp.models import AttributeType, Customer, Device, Event
 
 PAGE_SIZE = 50
 _ID_BITS = 63
+_MOST_STRETCHES = 40  # so many profiles of one person are each asked for their newest events
 _LARGE, _EXCERPT = 20_000, 2_000  # characters of JSON
 
 
@@ -52,6 +54,8 @@ class Shown:
     reported_at: int
     received_at: int
     attributes: list[ShownAttribute]
+    device_id: int | None
+    context: dict[str, Any]
 
     @property
     def raw(self) -> str:
@@ -87,24 +91,40 @@ class Timeline:
 
 
 def record(
-    session: Session, customer_id: int, changes: Sequence[tuple[EventRecord, Settled]], received_at: int
+    session: Session, owner: Owner, changes: Sequence[tuple[EventRecord, Settled, Device | None]], received_at: int
 ) -> set[int]:
     """Store events of one locked customer. Returns the places in `changes` of those that weren't there before."""
     places: dict[tuple[int, int], int] = {}
     rows = []
-    for place, (change, settled) in enumerate(changes):
-        row = _row(customer_id, change, settled, received_at)
+    for place, (change, settled, device) in enumerate(changes):
+        row = _row(owner.id, change, settled, device, received_at)
         if places.setdefault((row["reported_at"], row["id"]), place) == place:
             rows.append(row)
     statement = insert(session)(Event).on_conflict_do_nothing().returning(Event.reported_at, Event.id)
     stored = {(reported_at, id_) for reported_at, id_ in session.execute(statement, rows)}
     if stored:
-        _count(session, customer_id, [reported_at for reported_at, _ in stored])
+        _count(session, owner, [reported_at for reported_at, _ in stored])
+        _visit(session, owner.id, [row for row in rows if (row["reported_at"], row["id"]) in stored])
     return {places[key] for key in stored}
 
 
-def _row(customer_id: int, change: EventRecord, settled: Settled, received_at: int) -> dict[str, Any]:
+def _visit(session: Session, customer_id: int, rows: list[dict[str, Any]]) -> None:
+    moments: dict[int, list[visits.Span]] = {}
+    for row in rows:
+        if row["device_id"] is not None:
+            moment = visits.moment(row["device_id"], row["reported_at"], row["context"])
+            moments.setdefault(moment.device_id, []).append(moment)
+    for device_id in sorted(moments):
+        visits.extend(session, customer_id, device_id, moments[device_id])
+
+
+def _row(
+    customer_id: int, change: EventRecord, settled: Settled, device: Device | None, received_at: int
+) -> dict[str, Any]:  # fmt: skip
     has_time = change.reported_at is not None
+    context = {name: value for name, value in asdict(change.context).items() if value}
+    if change.context.utm:
+        context["utm"] = dict(change.context.utm)
     return {
         "customer_id": customer_id,
         "reported_at": change.reported_at if has_time else received_at,
@@ -112,12 +132,18 @@ def _row(customer_id: int, change: EventRecord, settled: Settled, received_at: i
         "name": change.name,
         "attributes": json.dumps(settled.kept, ensure_ascii=False, separators=(",", ":")),
         "received_at": received_at,
+        "device_id": device and device.id,
+        "context": json.dumps(context, ensure_ascii=False) if context else None,
     }
 
 
 def _digest(change: EventRecord) -> int:
-    """Equal for events of one name and the same attributes as sent, whatever their order or the way numbers look."""
-    content = [change.name, {attribute.name: _plain(attribute.value) for attribute in change.attributes}]
+    """Equal for events of one name, one device and the same attributes as sent, whatever their order or the way numbers
+    look.
+    """
+    content: list[Any] = [change.name, {attribute.name: _plain(attribute.value) for attribute in change.attributes}]
+    if isinstance(change.who, OnDevice):
+        content.append(change.who.did)
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> (64 - _ID_BITS)
@@ -133,40 +159,44 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _count(session: Session, customer_id: int, times: list[int]) -> None:
+def _count(session: Session, owner: Owner, times: list[int]) -> None:
     earliest, latest = min(times), max(times)
+    own = {"own_event_count": Customer.own_event_count + len(times)}
+    if owner.id != owner.root_id:
+        session.execute(update(Customer).where(Customer.id == owner.id).values(own))
+        own = {}
     # Until the first event comes, first and last seen hold the time of creation, which events don't compete with.
     is_first = Customer.event_count == 0
     session.execute(
         update(Customer)
-        .where(Customer.id == customer_id)
+        .where(Customer.id == owner.root_id)
         .values(
             event_count=Customer.event_count + len(times),
             first_seen_at=case(
                 (is_first | (Customer.first_seen_at > earliest), earliest), else_=Customer.first_seen_at
             ),
             last_seen_at=case((is_first | (Customer.last_seen_at < latest), latest), else_=Customer.last_seen_at),
+            **own,
         )
     )
 
 
 def timeline(
-    session: Session, workspace_id: int, customer_id: int, wanted: Filter, older_than: Cursor | None = None
+    session: Session, workspace_id: int, ids: Sequence[int], wanted: Filter, older_than: Cursor | None = None
 ) -> Timeline:
-    """A customer's events by reported time, newest first, PAGE_SIZE at a time."""
+    """The events of a person's profiles by reported time, newest first, PAGE_SIZE at a time."""
     if "\x00" in (wanted.name or ""):  # PostgreSQL can't even be asked
         return Timeline([], None)
-    query = select(Event).where(Event.customer_id == customer_id)
+    where = []
     if wanted.name is not None:
-        query = query.where(Event.name == wanted.name)
+        where.append(Event.name == wanted.name)
     if wanted.since is not None:
-        query = query.where(Event.reported_at >= wanted.since)
+        where.append(Event.reported_at >= wanted.since)
     if wanted.until is not None:
-        query = query.where(Event.reported_at < wanted.until)
+        where.append(Event.reported_at < wanted.until)
     if older_than is not None:
-        query = query.where(tuple_(Event.reported_at, Event.id) < older_than.key)
-    query = query.order_by(Event.reported_at.desc(), Event.id.desc()).limit(PAGE_SIZE + 1)
-    rows = list(session.scalars(query))
+        where.append(tuple_(Event.reported_at, Event.id) < older_than.key)
+    rows = _newest(session, ids, where)
     has_more = len(rows) > PAGE_SIZE
     del rows[PAGE_SIZE:]
     types = _types(session, workspace_id, {row.name for row in rows})
@@ -174,9 +204,27 @@ def timeline(
     return Timeline([_shown(row, types) for row in rows], older)
 
 
-def find(session: Session, workspace_id: int, customer_id: int, at: Cursor | None) -> Shown:
-    """One event of a customer. Raises NotFoundError."""
-    found = session.get(Event, (customer_id, at.at, at.id)) if at else None
+def _newest(session: Session, ids: Sequence[int], where: list[ColumnElement[bool]]) -> list[Event]:
+    order = (Event.reported_at.desc(), Event.id.desc())
+    if len(ids) > _MOST_STRETCHES:
+        query = select(Event).where(Event.customer_id.in_(ids), *where).order_by(*order)
+        return list(session.scalars(query.limit(PAGE_SIZE + 1)))
+    # Each profile's newest by a stretch of the primary key, and the newest of those: no event more is looked at.
+    parts = [
+        select(Event).where(Event.customer_id == id_, *where).order_by(*order).limit(PAGE_SIZE + 1).subquery()
+        for id_ in ids
+    ]
+    event = aliased(Event, union_all(*map(select, parts)).subquery())
+    newest = select(event).order_by(event.reported_at.desc(), event.id.desc())
+    return list(session.scalars(newest.limit(PAGE_SIZE + 1)))
+
+
+def find(session: Session, workspace_id: int, ids: Sequence[int], at: Cursor | None) -> Shown:
+    """One event of a person. Raises NotFoundError."""
+    found = None
+    if at is not None:
+        query = select(Event).where(Event.customer_id.in_(ids), Event.reported_at == at.at, Event.id == at.id)
+        found = session.scalars(query).first()
     if found is None:
         raise NotFoundError(at)
     return _shown(found, _types(session, workspace_id, {found.name}))
@@ -193,7 +241,8 @@ def _shown(event: Event, types: dict[tuple[str, str], str]) -> Shown:
         ShownAttribute(name, types[event.name, name], value, _excerpt(value) if may_be_cut else None)
         for name, value in json.loads(event.attributes).items()
     ]
-    return Shown(event.id, event.name, event.reported_at, event.received_at, shown)
+    context = json.loads(event.context) if event.context else {}
+    return Shown(event.id, event.name, event.reported_at, event.received_at, shown, event.device_id, context)
 
 
 def _excerpt(value: Any) -> str | None:
@@ -201,12 +250,12 @@ def _excerpt(value: Any) -> str | None:
     return f"{text[:_EXCERPT]}…" if len(text) > _LARGE else None
 
 
-def names(session: Session, customer_id: int) -> Sequence[tuple[str, int]]:
-    """The names of a customer's events and how many there are of each, most frequent first."""
+def names(session: Session, ids: Sequence[int]) -> Sequence[tuple[str, int]]:
+    """The names of a person's events and how many there are of each, most frequent first."""
     number = func.count()
     query = (
         select(Event.name, number)
-        .where(Event.customer_id == customer_id)
+        .where(Event.customer_id.in_(ids))
         .group_by(Event.name)
         .order_by(number.desc(), Event.name)
     )

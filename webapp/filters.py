@@ -13,8 +13,9 @@ from flask import Flask
 from markupsafe import Markup
 
 from webapp import clock, values
-from webapp.events import Shown, ShownAttribute
+from webapp.events import ShownAttribute
 from webapp.models import Customer
+from webapp.timeline import Entry
 
 _GIST_ATTRIBUTES = 4
 _GIST_LENGTH = 60
@@ -23,8 +24,8 @@ _GIST_LENGTH = 60
 def register(app: Flask) -> None:
     """Give the templates these filters."""
     for one in (
-        ago, by_day, count, exactly, gist, initials, instant, local, moment, plural, region_name, time_of_day, value,
-        yes_no,
+        ago, by_day, count, country, duration, exactly, gist, initials, instant, local, moment, plural, region_name,
+        time_of_day, value, yes_no,
     ):  # fmt: skip
         app.jinja_env.filters[one.__name__] = one
 
@@ -124,6 +125,23 @@ def initials(customer: Customer) -> str:
     return "".join(letters[:1] + letters[1:][-1:]).upper() or "?"
 
 
+def duration(ms: int) -> str:
+    """`0 s`, `4 min 10 s`, `2 h 5 min`."""
+    seconds = ms // clock.SECOND
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes} min" if minutes else f"{hours:,} h"
+
+
+def country(code: str) -> str:
+    """`India` for `IN`; the code where it is none that is known."""
+    return Locale("en").territories.get(code) or code
+
+
 def region_name(region: str) -> str:
     """`India (IN)`."""
     name = Locale("en").territories.get(region)
@@ -132,15 +150,15 @@ def region_name(region: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """Events of one day; `is_new` is false where an earlier part of the page has begun that day."""
+    """Entries of one day; `is_new` is false where an earlier part of the page has begun that day."""
 
     title: str
     is_new: bool
-    events: list[Shown]
+    entries: list[Entry]
 
 
-def by_day(events: Iterable[Shown], zone: tzinfo, after: int | None) -> list[Day]:
-    """Events in their order, grouped by day in the zone. `after`: the time of the event before them, epoch ms."""
+def by_day(entries: Iterable[Entry], zone: tzinfo, after: int | None) -> list[Day]:
+    """Entries in their order, grouped by day in the zone. `after`: the time of the entry before them, epoch ms."""
     before = None if after is None else day(after, zone)
-    groups = groupby(events, key=lambda event: day(event.reported_at, zone))
+    groups = groupby(entries, key=lambda entry: day(entry.at, zone))
     return [Day(title, title != before, list(group)) for title, group in groups]

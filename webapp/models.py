@@ -2,7 +2,18 @@
 
 from typing import Annotated
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+    true,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.db import Base, ExactText, Id
@@ -15,6 +26,11 @@ Long = Annotated[str, mapped_column(Text)]
 ROLES = ("admin", "editor", "viewer")
 
 
+def _partial(name: str, condition: str, *columns: str) -> Index:
+    """An index over the rows that a condition chooses."""
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 class Workspace(Base):
     """One shop: the owner of customers, keys and attribute types."""
 
@@ -25,6 +41,9 @@ class Workspace(Base):
     time_zone: Mapped[Long]  # IANA name: for dates without a zone, and for the times on the pages
     default_region: Mapped[Long]  # ISO 3166 alpha-2: for mobile numbers written without a country code
     placeholder_ids: Mapped[Long | None]  # one refused customer id a line; NULL: the documented list
+    # So many anonymous profiles a System ID may take in within a day; past that its merging stops.
+    merges_a_day: Mapped[int] = mapped_column(default=20, server_default="20")
+    keeps_addresses: Mapped[bool] = mapped_column(default=True, server_default=true())  # shortened ones
     created_at: Mapped[Millis]
 
 
@@ -94,35 +113,134 @@ class ApiKey(Base):
 
 
 class Customer(Base):
-    """A person, registered (with a System ID) or anonymous.
+    """A profile, registered (with a System ID) or anonymous: one stretch of a device between logins and logouts.
 
-    `name`, `email` and `mobile` repeat the values of those attributes for the list.
+    A person is a root (`root_id` is NULL) and the profiles merged into it, whose `root_id` names it. What a row owns
+    (events, attribute values, visits) never moves by a merge. From `name` on, a root's columns repeat what the whole
+    person's history adds up to, for the list; a merged profile's are without meaning, but for `own_event_count`.
     """
 
     __tablename__ = "customers"
     __table_args__ = (
         UniqueConstraint("workspace_id", "system_id"),
-        Index("ix_customers_by_last_seen", "workspace_id", "last_seen_at", "id"),
-        Index("ix_customers_by_creation", "workspace_id", "created_at", "id"),
+        UniqueConstraint("device_id", "since_at"),
+        _partial("ix_customers_by_last_seen", "root_id IS NULL", "workspace_id", "last_seen_at", "id"),
+        _partial("ix_customers_by_creation", "root_id IS NULL", "workspace_id", "created_at", "id"),
+        _partial("ix_customers_stopped", "merging_stopped_at IS NOT NULL", "workspace_id"),
     )
 
     id: Mapped[PrimaryKey]
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
     growlytics_id: Mapped[Exact] = mapped_column(unique=True)
     system_id: Mapped[Exact | None]
+    root_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id"), index=True)
+    # Of an anonymous profile: the device, and the time of the login or logout its stretch begins with (0: the first).
+    device_id: Mapped[int | None] = mapped_column(ForeignKey("devices.id"))
+    since_at: Mapped[Millis | None]
+    created_at: Mapped[Millis]
+    own_event_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    merging_stopped_at: Mapped[Millis | None]  # it took in too many anonymous profiles; a person lets it go on
+    merges_count_from: Mapped[Millis] = mapped_column(default=0, server_default="0")  # when it was let go on
     name: Mapped[Long | None]
     email: Mapped[Long | None]
     mobile: Mapped[Long | None]
-    created_at: Mapped[Millis]
     # Reported times of the first and the last event; the time of creation while there are none.
     first_seen_at: Mapped[Millis]
     last_seen_at: Mapped[Millis]
     event_count: Mapped[int] = mapped_column(BigInteger, default=0)
+    is_bot: Mapped[bool] = mapped_column(default=False, server_default=false())  # all its devices are known bots
 
     @property
     def is_registered(self) -> bool:
         """Whether the shop has told who this is."""
         return self.system_id is not None
+
+
+class Device(Base):
+    """A phone, a browser: what a visitor is known by before there is a System ID."""
+
+    __tablename__ = "devices"
+    __table_args__ = (UniqueConstraint("workspace_id", "did"),)
+
+    id: Mapped[PrimaryKey]
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    did: Mapped[Exact]
+    created_at: Mapped[Millis]
+    # Repeats the latest of its logins, so that an ordinary event needs no look at them: when it was (0: none yet), and
+    # whose the device is since then (NULL: nobody has done anything on it since). Customers refer to devices already.
+    owned_since: Mapped[Millis] = mapped_column(default=0)
+    owner_id: Mapped[int | None] = mapped_column(BigInteger)
+    info: Mapped[Long | None]  # JSON object, as the app launch that was reported last told it
+    info_at: Mapped[Millis] = mapped_column(default=0)
+    user_agent: Mapped[Long | None]
+    is_bot: Mapped[bool] = mapped_column(default=False)
+    push_token: Mapped[Long | None]
+
+
+class DeviceLogin(Base):
+    """A login on a device, or a logout (`customer_id` is NULL). `id` orders those of one moment: logouts are 0."""
+
+    __tablename__ = "device_logins"
+
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    at: Mapped[Millis] = mapped_column(primary_key=True)  # reported
+    id: Mapped[Millis] = mapped_column(primary_key=True)
+    customer_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id"), index=True)
+    received_at: Mapped[Millis]
+    source: Mapped[Long]
+    key_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"))
+
+
+class Merge(Base):
+    """Two profiles are one person: because of a login (which the row names), or because somebody said so.
+
+    `member_id` is the anonymous profile that is merged into `target_id`. It holds unless it is undone or stopped;
+    where it contradicts a login, the login holds (see docs/identity.md).
+    """
+
+    __tablename__ = "merges"
+    __table_args__ = (
+        UniqueConstraint("device_id", "login_at", "login_id"),
+        ForeignKeyConstraint(
+            ["device_id", "login_at", "login_id"], ["device_logins.device_id", "device_logins.at", "device_logins.id"]
+        ),
+    )
+
+    id: Mapped[PrimaryKey]
+    member_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), index=True)
+    target_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), index=True)
+    merged_at: Mapped[Millis]  # by the server's clock
+    device_id: Mapped[int | None] = mapped_column(Id)
+    login_at: Mapped[Millis | None]
+    login_id: Mapped[Millis | None]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    has_given_id: Mapped[bool] = mapped_column(default=False)  # the target was made by this and took the Growlytics ID
+    is_stopped: Mapped[bool] = mapped_column(default=False)  # by the limit of merges a day
+    undone_at: Mapped[Millis | None]
+    undone_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+
+class Visit(Base):
+    """What one customer did on one device without a pause of more than 30 minutes. Times are reported ones.
+
+    Each of the texts comes from one moment of the visit, which stands beside it, so that parts of a visit can be joined
+    in any order.
+    """
+
+    __tablename__ = "visits"
+    __table_args__ = (Index("ix_visits_of_device", "device_id", "ended_at"),)
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True)
+    started_at: Mapped[Millis] = mapped_column(primary_key=True)
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    ended_at: Mapped[Millis]
+    event_count: Mapped[int] = mapped_column(BigInteger)
+    entry_at: Mapped[Millis | None]
+    entry: Mapped[Long | None]  # JSON: landing page, referrer, UTM; of the first moment that told any
+    exit_at: Mapped[Millis | None]
+    exit_page: Mapped[Long | None]
+    place_at: Mapped[Millis | None]
+    place: Mapped[Long | None]  # JSON: country, region, city; of the first moment where it was known
 
 
 class AttributeType(Base):
@@ -137,23 +255,32 @@ class AttributeType(Base):
     created_at: Mapped[Millis]
 
 
-class CustomerAttribute(Base):
-    """The value of an attribute of a customer, as JSON; dates as UTC instants in ISO 8601."""
+class AttributeValue(Base):
+    """A value that an attribute of a customer has or had, as JSON; dates as UTC instants in ISO 8601.
 
-    __tablename__ = "customer_attributes"
+    `id` tells values reported for one moment apart: a digest where the client gave the time, 0 by the server's clock.
+    """
+
+    __tablename__ = "attribute_values"
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True)
     name: Mapped[Exact] = mapped_column(primary_key=True)
+    reported_at: Mapped[Millis] = mapped_column(primary_key=True)  # when it was first reported
+    id: Mapped[Millis] = mapped_column(primary_key=True)
+    until_at: Mapped[Millis]  # when it was last reported without another in between
     value: Mapped[Exact]
-    reported_at: Mapped[Millis]  # when this value was last reported
-    changed_at: Mapped[Millis]  # when the value became what it is
+    is_current: Mapped[bool]  # of all values of the attribute in this row's customer
+    received_at: Mapped[Millis]
+    source: Mapped[Long]  # the endpoint or the page it came by
+    key_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"))
+    device_id: Mapped[int | None] = mapped_column(ForeignKey("devices.id"))
 
 
 class Event(Base):
     """Something a customer did.
 
-    `id` is a digest of name and attributes where the client gave the time, so that the primary key itself keeps
-    out an event sent twice; it is random where the server's clock gave the time.
+    `id` is a digest of name, attributes and device where the client gave the time, so that the primary key itself
+    keeps out an event sent twice; it is random where the server's clock gave the time.
     """
 
     __tablename__ = "events"
@@ -164,6 +291,8 @@ class Event(Base):
     name: Mapped[Long]
     attributes: Mapped[Long]  # JSON object of name → value, as they came
     received_at: Mapped[Millis]
+    device_id: Mapped[int | None] = mapped_column(ForeignKey("devices.id"))
+    context: Mapped[Long | None]  # JSON of changes.Context, without what is empty
 
 
 class IgnoredValue(Base):

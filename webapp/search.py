@@ -3,19 +3,21 @@
 Every text a customer can be found by is a row of `search_terms`, so that one search is one range of one index.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
+from typing import NamedTuple
 
 import phonenumbers
-from sqlalchemy import ColumnElement, Row, delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, delete, exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from webapp.db import Database, insert
-from webapp.models import Customer, SearchTerm, Workspace
+from webapp.models import AttributeValue, Customer, SearchTerm, Workspace
 
 FIELDS = {
     "system_id": "System ID",
@@ -38,21 +40,24 @@ _AFTER_ALL_TEXT = "\U0010ffff"
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A customer found, and which field matched how."""
+    """A person found, and which field matched how.
+
+    `value`: what matched. `is_former`: it is a value of former times, or the Growlytics ID of a merged profile.
+    """
 
     customer: Customer
     field: str
     is_exact: bool
+    is_former: bool
+    value: str
 
     @property
     def reason(self) -> str:
-        """`email matches` or `part of email`, for the page."""
-        return f"{FIELDS[self.field]} matches" if self.is_exact else f"part of {FIELDS[self.field]}"
-
-    @property
-    def value(self) -> str:
-        """The value of the field that matched."""
-        return str(getattr(self.customer, self.field))
+        """`email matches`, `part of former mobile`, `merged id`, for the page."""
+        if self.field == "growlytics_id" and self.is_former:
+            return "merged id" if self.is_exact else "part of merged id"
+        field = f"former {FIELDS[self.field]}" if self.is_former else FIELDS[self.field]
+        return f"{field} matches" if self.is_exact else f"part of {field}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,17 @@ class Found:
     has_more: bool
 
 
+class _Match(NamedTuple):
+    """A term that matched: whose profile's, of which field, and whether the whole value is the text."""
+
+    customer_id: int
+    field: str
+    term: str
+    is_exact: bool
+
+
 def find(session: Session, workspace: Workspace, text: str) -> Found:
-    """Up to LIMIT customers: those of whom a whole value is the text, then those of whom a part begins with it.
+    """Up to LIMIT people: those of whom a whole value is the text, then those of whom a part begins with it.
 
     Letter case never matters; a mobile may be typed in any usual format. Each query is a stretch of the primary key
     in its order, so that it ends after its limit however many terms there are.
@@ -75,20 +89,76 @@ def find(session: Session, workspace: Workspace, text: str) -> Found:
         _stretch(session, workspace.id, SearchTerm.term > one, SearchTerm.term < one + _AFTER_ALL_TEXT) for one in asked
     ]
     terms_hit = list(chain(*exact))
-    whole = [row for row in terms_hit if not row.is_tail]
-    part = [row for row in terms_hit if row.is_tail] + list(chain(*begun))
-    best: dict[int, tuple[str, bool]] = {}
-    for row, is_exact in [(row, True) for row in whole] + [(row, False) for row in part]:
-        best.setdefault(row.customer_id, (row.field, is_exact))
-    wanted = list(best)[:LIMIT]
-    people = {row.id: row for row in session.scalars(select(Customer).where(Customer.id.in_(wanted)))}
+    rows = [row for row in terms_hit if not row.is_tail]
+    number_whole = len(rows)
+    rows += [row for row in terms_hit if row.is_tail] + list(chain(*begun))
+    best: dict[int, _Match] = {}
+    for place, row in enumerate(rows):
+        best.setdefault(row.customer_id, _Match(row.customer_id, row.field, row.term, place < number_whole))
+    matches = list(best.values())[:LIMIT]
     has_more = len(best) > LIMIT or any(len(rows) == _MOST_ROWS for rows in exact + begun)
-    return Found([Hit(people[id_], *best[id_]) for id_ in wanted], has_more)
+    return Found(_hits(session, workspace, matches), has_more)
 
 
-def _stretch(session: Session, workspace_id: int, *where: ColumnElement[bool]) -> Sequence[Row[int, str, bool]]:
+def _hits(session: Session, workspace: Workspace, matches: list[_Match]) -> list[Hit]:
+    """Each person once, by the best match of any of the person's profiles."""
+    root = aliased(Customer)
+    query = select(Customer, root).join(root, root.id == func.coalesce(Customer.root_id, Customer.id))
+    rows = session.execute(query.where(Customer.id.in_([match.customer_id for match in matches])))
+    people = {member.id: (member, person) for member, person in rows}
+    former: list[_Match] = []
+    first: dict[int, tuple[_Match, Customer, str | None]] = {}
+    for match in matches:
+        member, person = people[match.customer_id]
+        if person.id not in first:
+            value = _current(match, member, person, workspace.default_region)
+            first[person.id] = (match, person, value)
+            if value is None:
+                former.append(match)
+    values = _former(session, workspace, former)
+    return [
+        Hit(
+            person,
+            match.field,
+            match.is_exact,
+            is_former=value is None or (match.field == "growlytics_id" and match.customer_id != person.id),
+            value=values[match] if value is None else value,
+        )
+        for match, person, value in first.values()
+    ]
+
+
+def _current(match: _Match, member: Customer, person: Customer, region: str) -> str | None:
+    """The value that matched, where it is one of the person's present ones; ids always are."""
+    if match.field in {"system_id", "growlytics_id"}:
+        return str(getattr(member, match.field))
+    value = getattr(person, match.field)
+    return str(value) if value is not None and match.term in terms(match.field, value, region) else None
+
+
+def _former(session: Session, workspace: Workspace, matches: list[_Match]) -> dict[_Match, str]:
+    """The former value that each of these matches is about."""
+    if not matches:
+        return {}
+    query = select(AttributeValue.customer_id, AttributeValue.name, AttributeValue.value).where(
+        AttributeValue.customer_id.in_([match.customer_id for match in matches]),
+        AttributeValue.name.in_({match.field for match in matches}),
+    )
+    rows = session.execute(query.order_by(AttributeValue.until_at.desc())).all()
+    found = dict.fromkeys(matches, "")
+    for match in matches:
+        for row in rows:
+            value = json.loads(row.value)
+            is_it = (row.customer_id, row.name) == (match.customer_id, match.field)
+            if is_it and match.term in terms(match.field, value, workspace.default_region):
+                found[match] = value
+                break
+    return found
+
+
+def _stretch(session: Session, workspace_id: int, *where: ColumnElement[bool]) -> Sequence[Row[int, str, str, bool]]:
     query = (
-        select(SearchTerm.customer_id, SearchTerm.field, SearchTerm.is_tail)
+        select(SearchTerm.customer_id, SearchTerm.field, SearchTerm.term, SearchTerm.is_tail)
         .where(SearchTerm.workspace_id == workspace_id, *where)
         .order_by(SearchTerm.term, SearchTerm.is_tail, SearchTerm.customer_id, SearchTerm.field)
         .limit(_MOST_ROWS)
@@ -113,10 +183,10 @@ def add(session: Session, workspace: Workspace, values: Iterable[tuple[int, str,
         session.execute(insert(session)(SearchTerm).on_conflict_do_nothing(), rows)
 
 
-def replace(session: Session, workspace: Workspace, customer_id: int, values: dict[str, str]) -> None:
-    """Make a customer findable by these values (by field) instead of those fields' earlier ones."""
-    session.execute(delete(SearchTerm).where(SearchTerm.customer_id == customer_id, SearchTerm.field.in_(values)))
-    add(session, workspace, [(customer_id, field, value) for field, value in values.items()])
+def replace(session: Session, workspace: Workspace, customer_id: int, field: str, values: Iterable[str]) -> None:
+    """Make a customer findable by these values of a field, instead of those it was found by."""
+    session.execute(delete(SearchTerm).where(SearchTerm.customer_id == customer_id, SearchTerm.field == field))
+    add(session, workspace, [(customer_id, field, value) for value in values])
 
 
 def refresh_mobiles(database: Database, workspace: Workspace) -> None:
@@ -127,17 +197,19 @@ def refresh_mobiles(database: Database, workspace: Workspace) -> None:
 
 
 def _refresh_some(session: Session, workspace: Workspace, after: int) -> int | None:
+    has_mobile = exists().where(AttributeValue.customer_id == Customer.id, AttributeValue.name == "mobile")
     query = (
-        select(Customer.id, Customer.mobile)
-        .where(Customer.workspace_id == workspace.id, Customer.mobile.is_not(None), Customer.id > after)
+        select(Customer.id)
+        .where(Customer.workspace_id == workspace.id, Customer.id > after, has_mobile)
         .order_by(Customer.id)
         .limit(500)
-        .with_for_update()  # a mobile that changes meanwhile must not get its former terms back
+        .with_for_update()  # a mobile that comes meanwhile must not be left out
     )
-    rows = session.execute(query).all()
-    ids = [row.id for row in rows]
+    ids = session.scalars(query).all()
     session.execute(delete(SearchTerm).where(SearchTerm.customer_id.in_(ids), SearchTerm.field == "mobile"))
-    add(session, workspace, [(row.id, "mobile", row.mobile) for row in rows])
+    values = select(AttributeValue.customer_id, AttributeValue.value)
+    values = values.where(AttributeValue.customer_id.in_(ids), AttributeValue.name == "mobile")
+    add(session, workspace, [(id_, "mobile", json.loads(value)) for id_, value in session.execute(values)])
     return ids[-1] if ids else None
 
 

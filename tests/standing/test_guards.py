@@ -32,8 +32,27 @@ ADMIN = {
     "settings.create_key",
     "settings.revoke_key",
 }
-MEMBER = {"people.index", "people.typed", "people.profile", "people.event", "account.show", "account.change_password"}
-MACHINE = {"rest.customer", "rest.event", "track.user", "track.event"}
+MEMBER = {
+    "people.index",
+    "people.typed",
+    "profile.show",
+    "profile.event",
+    "profile.history",
+    "account.show",
+    "account.change_password",
+}
+EDITOR = {"merging.choose", "merging.merge", "merging.undo", "merging.redo", "merging.resume"}
+MACHINE = {
+    "rest.customer",
+    "rest.event",
+    "track.user",
+    "track.event",
+    "mobile.launch",
+    "mobile.event",
+    "mobile.login",
+    "mobile.logout",
+    "mobile.push_token",
+}
 
 
 def _requests(app: Flask, endpoints: set[str]) -> Iterator[tuple[str, str]]:
@@ -48,7 +67,7 @@ def _path(rule: Rule) -> str:
 
 
 def test_every_route_is_listed_here(app: Flask) -> None:
-    assert {rule.endpoint for rule in app.url_map.iter_rules()} == OPEN | ADMIN | MEMBER | MACHINE
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == OPEN | ADMIN | EDITOR | MEMBER | MACHINE
 
 
 def test_every_door_is_hung_with_its_guards(app: Flask) -> None:
@@ -61,7 +80,7 @@ def test_every_door_is_hung_with_its_guards(app: Flask) -> None:
 
 def test_stranger_is_sent_to_the_login(app: Flask) -> None:
     stranger = app.test_client()
-    for method, path in _requests(app, MEMBER | ADMIN):
+    for method, path in _requests(app, MEMBER | EDITOR | ADMIN):
         answer = stranger.open(path, method=method)
         if method == "GET":
             assert (answer.status_code, answer.location.partition("?")[0]) == (302, "/login"), path
@@ -69,9 +88,9 @@ def test_stranger_is_sent_to_the_login(app: Flask) -> None:
             assert answer.status_code == 400, f"{path}: a form without a token"
 
 
-def test_viewer_does_not_get_what_is_for_administrators(app: Flask, bob: FlaskClient) -> None:
+def test_viewer_does_not_get_what_is_for_administrators_and_editors(app: Flask, bob: FlaskClient) -> None:
     app.config["WTF_CSRF_ENABLED"] = False  # to see the guard itself, not the token, refuse
-    for method, path in _requests(app, ADMIN):
+    for method, path in _requests(app, ADMIN | EDITOR):
         assert bob.open(path, method=method).status_code == 403, path
 
 
@@ -91,13 +110,13 @@ def test_people_are_no_machines(app: Flask, alice: FlaskClient) -> None:
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_form_from_another_site_is_refused(app: Flask, alice: FlaskClient, site: str) -> None:
     app.config["WTF_CSRF_ENABLED"] = False
-    for method, path in _requests(app, OPEN | MEMBER | ADMIN):
+    for method, path in _requests(app, OPEN | MEMBER | EDITOR | ADMIN):
         if method == "POST":
             assert alice.post(path, headers={"Sec-Fetch-Site": site}).status_code == 403, path
 
 
 def test_form_without_a_token_is_refused(app: Flask, alice: FlaskClient) -> None:
-    for method, path in _requests(app, OPEN | MEMBER | ADMIN):
+    for method, path in _requests(app, OPEN | MEMBER | EDITOR | ADMIN):
         if method == "POST":
             assert alice.post(path).status_code == 400, path
             assert alice.post(path, data={"csrf_token": "wrong"}).status_code == 400, path

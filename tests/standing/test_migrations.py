@@ -18,7 +18,7 @@ from tests.conftest import ENGINES, settings_for
 from tests.installations import PATIENCE, SCRIPT
 from tests.server import create_database, environment
 from tests.world import Shop
-from webapp import migrate
+from webapp import attributes, customers, events, migrate
 from webapp.db import Base, Database
 
 
@@ -138,3 +138,26 @@ def test_table_that_others_refer_to_can_be_rebuilt(app: Flask, shop: Shop) -> No
     with shop.database.read() as session:
         if shop.database.is_sqlite:
             assert session.connection().exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_values_of_the_first_version_keep_their_times_and_become_histories(empty: Database) -> None:
+    with migrate.changing_schema(empty) as connection:
+        command.upgrade(migrate.config(connection), "0001")
+        for statement in (
+            "INSERT INTO workspaces (id, name, time_zone, default_region, created_at) VALUES (1, 'Shop', 'UTC', 'IN', 5)",
+            "INSERT INTO customers (id, workspace_id, growlytics_id, system_id, email, created_at, first_seen_at,"
+            " last_seen_at, event_count) VALUES (1, 1, 'g1', 'u1', 'a@b.example', 5, 70, 70, 1)",
+            "INSERT INTO customer_attributes (customer_id, name, value, reported_at, changed_at)"
+            " VALUES (1, 'email', '\"a@b.example\"', 90, 60)",
+            "INSERT INTO events (customer_id, reported_at, id, name, attributes, received_at)"
+            " VALUES (1, 70, 3, 'Purchased', '{}', 80)",
+        ):
+            connection.exec_driver_sql(statement)
+    migrate.upgrade(empty)
+    with empty.read() as session:
+        customer = customers.find(session, 1, "g1")
+        assert (customer.root_id, customer.own_event_count, customer.event_count) == (None, 1, 1)
+        (former,) = attributes.history(session, 1, [customer.id], "email")
+        assert (former.value, former.reported_at, former.until_at, former.source) == ("a@b.example", 60, 90, "")
+        (event,) = events.timeline(session, 1, [customer.id], events.Filter()).events
+        assert (event.name, event.reported_at, event.device_id) == ("Purchased", 70, None)

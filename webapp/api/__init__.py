@@ -7,19 +7,19 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from webapp import db, doors
-from webapp.api import door, errors, rest, track
+from webapp.api import door, errors, mobile, rest, track
 from webapp.api.errors import ApiError
-from webapp.ingest.changes import RefusedError
 
 log = logging.getLogger(__name__)
 
-DOORS = (rest.door, track.door)
-PREFIXES = tuple(f"{one.url_prefix}/" for one in DOORS)
+DOORS = (rest.door, track.door, mobile.door)
+PREFIXES = tuple(f"{one.url_prefix}/" for one in DOORS if one.url_prefix)
 
 
 def is_api(path: str) -> bool:
     """Whether a path belongs to this door, so that also its errors are JSON."""
-    return f"{path}/".startswith(PREFIXES)
+    # The mobile endpoints stand among the pages: no more than exactly their paths belongs to this door.
+    return f"{path}/".startswith(PREFIXES) or path in mobile.PATHS
 
 
 def register(app: Flask) -> None:
@@ -27,7 +27,6 @@ def register(app: Flask) -> None:
     for blueprint in DOORS:
         doors.hang(app, blueprint, door.guard)
     app.register_error_handler(ApiError, errors.answer)
-    app.register_error_handler(RefusedError, lambda refused: errors.answer(ApiError(422, [refused.fault])))
 
 
 def error_response(error: Exception) -> Response:

@@ -1,6 +1,7 @@
 """What every ingestion endpoint does around its own shape: the key, the body, the answer."""
 
 import hashlib
+from typing import TypeVar
 
 from flask import Response, g, jsonify, request
 
@@ -10,11 +11,14 @@ from webapp.api.errors import ApiError, fault
 from webapp.api.shapes import Reader
 from webapp.db import database
 from webapp.ingest import batch
-from webapp.ingest.changes import Change
+from webapp.ingest.changes import Change, RefusedError, Source
 from webapp.models import ApiKey
 
 KEY_HEADER = "x-growlytics-key"
+IDEMPOTENCY_HEADER = "Idempotency-Key"
 LONGEST_IDEMPOTENCY_KEY = 255
+
+AnyReader = TypeVar("AnyReader", bound=Reader)
 
 
 def guard() -> None:
@@ -31,19 +35,30 @@ def guard() -> None:
     g.api_key = key
 
 
-def reader() -> Reader:
-    """The body of this request, ready to be read. Raises ApiError (413, 422)."""
+def reader(kind: type[AnyReader]) -> AnyReader:
+    """The body of this request, ready to be read. Raises ApiError (400, 413, 422)."""
     g.body = _bytes()
     body, faults = bodies.parse(g.body)
-    return Reader(body, faults, _key().workspace)
+    return kind(body, faults, _key().workspace)
 
 
-def answer(body: Reader, change: Change) -> Response:
-    """Refuse the body with all its faults, or apply the change and say so once it is committed."""
+def answer(body: Reader, *changes: Change) -> Response:
+    """Store the changes of a body and say so. Raises ApiError (422)."""
+    ignored = store(body, *changes)
+    return jsonify({"success": True} | ({"ignored": ignored} if ignored else {}))
+
+
+def store(body: Reader, *changes: Change) -> list[dict[str, str]]:
+    """Apply the changes of a body, all or none; on return they are committed. Returns the values that were ignored.
+
+    Raises ApiError (422), with all faults of the body or with the one for which its changes can't be stored.
+    """
     retry = _retry(body.faults)
     body.faults.refuse()
-    ignored = batch.submit(database(), body.workspace, [change], retry)
-    return jsonify({"success": True} | ({"ignored": ignored} if ignored else {}))
+    try:
+        return batch.submit(database(), body.workspace, changes, Source(request.path, _key().id), retry)
+    except RefusedError as refused:
+        raise ApiError(422, [body.placed(refused.fault)]) from None
 
 
 def _key() -> ApiKey:
@@ -65,10 +80,10 @@ def _bytes() -> bytes:
 
 
 def _retry(faults: errors.Faults) -> batch.Retry | None:
-    key = request.headers.get("Idempotency-Key")
+    key = request.headers.get(IDEMPOTENCY_HEADER)
     if key is None:
         return None
-    path: list[str | int] = ["headers", "Idempotency-Key"]
+    path: list[str | int] = ["headers", IDEMPOTENCY_HEADER]
     if not key.strip():
         faults.add(path, "is empty, or has other characters than ASCII", "string.empty")
     elif "\x00" in key:

@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from webapp import values
 from webapp.api.door import answer, reader
-from webapp.api.shapes import MOST_EVENT_ATTRIBUTES, MOST_SENT_ATTRIBUTES
+from webapp.api.shapes import MOST_EVENT_ATTRIBUTES, MOST_SENT_ATTRIBUTES, Reader
 from webapp.ingest.changes import CustomerUpdate, EventRecord
 
 door = Blueprint("rest", __name__, url_prefix="/rest-api")
@@ -15,9 +15,9 @@ MOST_CUSTOM_ATTRIBUTES = 100
 @door.post("/customer")
 def customer() -> Response:
     """Create or update a customer by System ID."""
-    body = reader()
+    body = reader(Reader)
     change = CustomerUpdate(
-        system_id=body.system_id("id"),
+        who=body.system_id("id"),
         attributes=body.attributes(values.SCALARS, (list,), MOST_SENT_ATTRIBUTES),
         limit=MOST_CUSTOM_ATTRIBUTES,
     )
@@ -27,9 +27,9 @@ def customer() -> Response:
 @door.post("/event")
 def event() -> Response:
     """Record an event that happens now."""
-    body = reader()
+    body = reader(Reader)
     change = EventRecord(
-        system_id=body.system_id("customerId"),
+        who=body.system_id("customerId"),
         name=body.event_name(),
         reported_at=None,
         attributes=body.attributes(values.SCALARS, (list,), MOST_EVENT_ATTRIBUTES, is_required=False),

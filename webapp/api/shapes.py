@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from webapp import clock, values, workspaces
-from webapp.api.errors import Faults
+from webapp.api.errors import Fault, Faults
 from webapp.ingest.changes import Attribute
 from webapp.models import Workspace
 
@@ -27,44 +27,51 @@ _SHAPES: dict[type, str] = {list: "an array of {name, type, value}", dict: "an o
 class Reader:
     """Reads the fields of one body, noting what is wrong with them."""
 
+    attributes_field: ClassVar[str] = "attributes"
+    longest_name: ClassVar[int] = LONGEST_NAME
+
     body: dict[str, Any]
     faults: Faults
     workspace: Workspace
 
     def system_id(self, field: str) -> str:
         """A customer id: 1–255 characters after trimming, and not what a broken integration sends instead of one."""
-        text = self._text(field)
+        return self._id(field, "send the customer's id in your system")
+
+    def _id(self, field: str, advice: str) -> str:
+        text = self._text_in(self.body, field, [])
         if text is None:
             return ""
         text = text.strip()
         if not text:
-            self.faults.add([field], "is empty; send the customer's id in your system", "string.empty")
+            self.faults.add([field], f"is empty; {advice}", "string.empty")
         elif len(text) > LONGEST_ID:
             self._too_long([field], text, LONGEST_ID)
         elif workspaces.refuses_id(self.workspace, text):
-            message = f'is the placeholder "{text}"; send the customer\'s id in your system'
-            self.faults.add([field], message, "id.placeholder", value=text)
+            self.faults.add([field], f'is the placeholder "{text}"; {advice}', "id.placeholder", value=text)
         return text
 
     def event_name(self) -> str:
-        """The name of an event: 1–49 characters."""
-        text = self._text("name")
+        """The name of an event: at least one character, at most as many as names have here."""
+        text = self._text_in(self.body, "name", [])
         if text is not None:
             self._check_name(["name"], text)
         return text or ""
 
     def time(self) -> int:
         """When an event happened: epoch milliseconds from 1980 to a day ahead."""
-        time = self.body.get("time")
-        if "time" not in self.body:
-            self.faults.add(["time"], "is required: epoch milliseconds", "any.required")
+        return self._moment("time", self.body.get("time"))
+
+    def _moment(self, field: str, time: Any) -> int:
+        if field not in self.body:
+            self.faults.add([field], "is required: epoch milliseconds", "any.required")
         elif isinstance(time, bool) or not isinstance(time, int | float):
             message = f"must be a number of epoch milliseconds, not {_kind(time)}"
-            self.faults.add(["time"], message, "number.base", value=_short(time))
+            self.faults.add([field], message, "number.base", value=_short(time))
         elif isinstance(time, float) and not time.is_integer():
-            self.faults.add(["time"], "must be whole milliseconds", "number.integer", value=time)
+            self.faults.add([field], "must be whole milliseconds", "number.integer", value=time)
         elif not EARLIEST <= time <= clock.now() + _AHEAD:
-            self.faults.add(["time"], _out_of_range(time), "date.range", value=time)
+            self.faults.add([field], _out_of_range(time), "date.range", value=time)
         else:
             return int(time)
         return 0
@@ -73,32 +80,40 @@ class Reader:
         self, types: Sequence[str], shapes: tuple[type, ...], most: int, *, is_required: bool = True
     ) -> tuple[Attribute, ...]:
         """At most so many attributes, in one of the shapes: `list` of `{name, type, value}`, `dict` of name → value."""
-        given: Any = self.body.get("attributes")
+        field = self.attributes_field
+        given: Any = self.body.get(field)
         wanted = " or ".join(_SHAPES[shape] for shape in shapes)
-        if "attributes" not in self.body:
+        if field not in self.body:
             if is_required:
-                self.faults.add(["attributes"], f"is required: {wanted}", "any.required")
+                self.faults.add([field], f"is required: {wanted}", "any.required")
             return ()
         if not any(isinstance(given, shape) for shape in shapes):
             code = "array.base" if shapes[0] is list else "object.base"
-            self.faults.add(["attributes"], f"must be {wanted}, not {_kind(given)}", code)
+            self.faults.add([field], f"must be {wanted}, not {_kind(given)}", code)
             return ()
         if len(given) > most:
             message = f"has {len(given):,} attributes; {most:,} are allowed"
-            self.faults.add(["attributes"], message, "attributes.max", limit=most, count=len(given))
+            self.faults.add([field], message, "attributes.max", limit=most, count=len(given))
         return self._listed(given, types) if isinstance(given, list) else self._keyed(given, types)
+
+    def placed(self, refused: Fault) -> Fault:
+        """The fault of a change that could not be stored; one of its attributes stands where the body has them."""
+        if refused["path"] != ["attributes"]:
+            return refused
+        field = self.attributes_field
+        return refused | {"path": [field], "context": refused["context"] | {"key": field}}
 
     def _keyed(self, given: dict[str, Any], types: Sequence[str]) -> tuple[Attribute, ...]:
         for name, value in given.items():
-            self._check_name(["attributes", name], name, "has a name that")
-            self._check_inferred(["attributes", name], value, types)
+            self._check_name([self.attributes_field, name], name, "has a name that")
+            self._check_inferred([self.attributes_field, name], value, types)
         return tuple(Attribute(name, value, None) for name, value in given.items())
 
     def _listed(self, listed: list[Any], types: Sequence[str]) -> tuple[Attribute, ...]:
         found = []
         names: set[str] = set()
         for place, item in enumerate(listed):
-            path: Path = ["attributes", place]
+            path: Path = [self.attributes_field, place]
             if not isinstance(item, dict):
                 self.faults.add(path, f"must be an object {{name, type, value}}, not {_kind(item)}", "object.base")
                 continue
@@ -119,11 +134,13 @@ class Reader:
         if "value" not in item:
             self.faults.add([*path, "value"], "is required", "any.required")
         elif type_ is not None and not values.conforms(value, type_):
-            message = f"must be {values.in_words(type_)}, not {_shown(value)}"
-            self.faults.add([*path, "value"], message, f"{type_.replace(' ', '_')}.base", value=_short(value))
+            self._not(values.in_words(type_), f"{type_.replace(' ', '_')}.base", [*path, "value"], value)
         else:
             self._check_lengths([*path, "value"], value)
         return Attribute(name or "", value, type_ or "string")
+
+    def _not(self, wanted: str, code: str, path: Path, value: object) -> None:
+        self.faults.add(path, f"must be {wanted}, not {_shown(value)}", code, value=_short(value))
 
     def _type(self, path: Path, item: dict[str, Any], types: Sequence[str]) -> str | None:
         text = self._text_in(item, "type", path)
@@ -162,15 +179,12 @@ class Reader:
     def _check_name(self, path: Path, text: str, lead: str = "") -> None:
         if not text.strip():
             self.faults.add(path, f"{lead} is empty".strip(), "string.empty")
-        elif len(text) > LONGEST_NAME:
-            self._too_long(path, text, LONGEST_NAME, lead)
+        elif len(text) > self.longest_name:
+            self._too_long(path, text, self.longest_name, lead)
 
     def _too_long(self, path: Path, text: str, limit: int, lead: str = "") -> None:
         message = f"{lead} is {len(text):,} characters long; {limit} are allowed".strip()
         self.faults.add(path, message, "string.max", limit=limit, length=len(text), value=_short(text))
-
-    def _text(self, field: str) -> str | None:
-        return self._text_in(self.body, field, [])
 
     def _text_in(self, item: dict[str, Any], field: str, path: Path) -> str | None:
         value = item.get(field)

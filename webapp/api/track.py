@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from webapp import values
 from webapp.api.door import answer, reader
-from webapp.api.shapes import MOST_EVENT_ATTRIBUTES, MOST_SENT_ATTRIBUTES
+from webapp.api.shapes import MOST_EVENT_ATTRIBUTES, MOST_SENT_ATTRIBUTES, Reader
 from webapp.ingest.changes import CustomerUpdate, EventRecord
 
 door = Blueprint("track", __name__, url_prefix="/track")
@@ -15,9 +15,9 @@ MOST_CUSTOM_ATTRIBUTES = 50
 @door.post("/user")
 def user() -> Response:
     """Create or update a customer by System ID."""
-    body = reader()
+    body = reader(Reader)
     change = CustomerUpdate(
-        system_id=body.system_id("id"),
+        who=body.system_id("id"),
         attributes=body.attributes(values.SCALARS, (dict,), MOST_SENT_ATTRIBUTES),
         limit=MOST_CUSTOM_ATTRIBUTES,
     )
@@ -28,9 +28,9 @@ def user() -> Response:
 @door.post("/event/v2")
 def event() -> Response:
     """Record an event at the time that the client reports."""
-    body = reader()
+    body = reader(Reader)
     change = EventRecord(
-        system_id=body.system_id("customerId"),
+        who=body.system_id("customerId"),
         name=body.event_name(),
         reported_at=body.time(),
         attributes=body.attributes(values.EVENT_TYPES, (dict, list), MOST_EVENT_ATTRIBUTES),

@@ -4,15 +4,27 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp import attributes, clock, customers, events
+from webapp import attributes, clock, customers, events, identities, merges
 from webapp.db import Database, insert
-from webapp.ingest.changes import Change, CustomerUpdate, EventRecord, RefusedError, Settled
-from webapp.models import IdempotencyKey, Workspace
+from webapp.ingest.arrival import Arrival
+from webapp.ingest.changes import (
+    Change,
+    CustomerUpdate,
+    DeviceInfo,
+    EventRecord,
+    Login,
+    Logout,
+    PushToken,
+    RefusedError,
+    Settled,
+    Source,
+)
+from webapp.models import Device, IdempotencyKey, Workspace
 
 # How long a retry with the same Idempotency-Key is recognised.
 KEY_LIFETIME = 7 * clock.DAY
@@ -27,25 +39,33 @@ class Retry:
     request_hash: str
 
 
+class _Happening(NamedTuple):
+    """An update or an event, where it came from, and what of it is kept."""
+
+    change: CustomerUpdate | EventRecord
+    settled: Settled
+    device: Device | None
+
+
 def submit(
-    database: Database, workspace: Workspace, changes: Sequence[Change], retry: Retry | None = None
+    database: Database, workspace: Workspace, changes: Sequence[Change], source: Source, retry: Retry | None = None
 ) -> list[dict[str, str]]:
     """Apply changes, all or none; on return they are committed. Returns the ignored values: name, expected, received.
 
     A retry gets the first answer again and changes nothing. Raises RefusedError when a change can't be stored.
     """
-    return database.transact(partial(_once, workspace=workspace, changes=changes, retry=retry))
+    return database.transact(partial(_once, workspace=workspace, changes=changes, source=source, retry=retry))
 
 
 def _once(
-    session: Session, workspace: Workspace, changes: Sequence[Change], retry: Retry | None
+    session: Session, workspace: Workspace, changes: Sequence[Change], source: Source, retry: Retry | None
 ) -> list[dict[str, str]]:
-    received_at = clock.now()
-    if retry is not None and not _claim(session, workspace.id, retry, received_at):
+    arrival = Arrival(session, workspace, source, clock.now())
+    if retry is not None and not _claim(session, workspace.id, retry, arrival.received_at):
         return _earlier_answer(session, workspace.id, retry)
     ignored = [
         {"name": one.name, "expected": one.expected, "received": one.received}
-        for settled in apply(session, workspace, changes, received_at)
+        for settled in apply(arrival, changes)
         for one in settled.ignored
     ]
     if retry is not None and ignored:
@@ -53,31 +73,54 @@ def _once(
     return ignored
 
 
-def apply(session: Session, workspace: Workspace, changes: Sequence[Change], received_at: int) -> list[Settled]:
-    """Apply changes in the session's transaction. Returns what was kept and ignored of each one's attributes."""
-    people = customers.lock(session, workspace, {change.system_id for change in changes}, received_at)
-    settled = attributes.settle(session, workspace, changes, received_at)
-    by_customer: dict[int, list[tuple[Change, Settled]]] = {}
-    for change, outcome in zip(changes, settled, strict=True):
-        by_customer.setdefault(people[change.system_id], []).append((change, outcome))
-    for customer_id in sorted(by_customer):
-        _apply_to(session, workspace, customer_id, by_customer[customer_id], received_at)
+def apply(arrival: Arrival, changes: Sequence[Change]) -> list[Settled]:
+    """Apply changes in the arrival's transaction. Returns what was kept and ignored of updates' and events' attributes.
+
+    Their order counts only where two of them happened at one time.
+    """
+    carrying = [change for change in changes if isinstance(change, CustomerUpdate | EventRecord)]
+    settled = attributes.settle(arrival.session, arrival.workspace, carrying, arrival.received_at)
+    devices = identities.devices(arrival, [change.who for change in changes if not isinstance(change.who, str)])
+    people = customers.lock(arrival, _system_ids(changes))
+    # Logins and logouts first, so that whatever came along finds its owner at once.
+    for change in changes:
+        if isinstance(change, Login):
+            identities.log_in(arrival, devices[change.who.did], change, people[change.system_id])
+        elif isinstance(change, Logout):
+            identities.log_out(arrival, devices[change.who.did], change)
+        elif isinstance(change, DeviceInfo | PushToken):
+            identities.describe(arrival, devices[change.who.did], change)
+    owned: dict[int, list[_Happening]] = {}
+    for change, kept in zip(carrying, settled, strict=True):
+        device = None if isinstance(change.who, str) else devices[change.who.did]
+        at = arrival.received_at if change.reported_at is None else change.reported_at
+        owner = people[str(change.who)] if device is None else identities.owner(arrival, device, at)
+        owned.setdefault(owner, []).append(_Happening(change, kept, device))
+    merges.regroup(arrival.session, arrival.touched)
+    roots = {id_: id_ for id_ in people.values()}  # a registered customer is locked already, and always a root
+    roots |= customers.hold(arrival.session, set(owned) - set(roots))
+    for customer_id in sorted(owned):
+        _apply_to(arrival, customers.Owner(customer_id, roots[customer_id]), owned[customer_id])
     return settled
 
 
-def _apply_to(
-    session: Session, workspace: Workspace, customer_id: int, changes: list[tuple[Change, Settled]], received_at: int
-) -> None:
-    updates = [(change, settled) for change, settled in changes if isinstance(change, CustomerUpdate)]
+def _system_ids(changes: Sequence[Change]) -> set[str]:
+    by_id = {change.who for change in changes if isinstance(change.who, str)}
+    return by_id | {change.system_id for change in changes if isinstance(change, Login)}
+
+
+def _apply_to(arrival: Arrival, owner: customers.Owner, happened: list[_Happening]) -> None:
+    session, received_at = arrival.session, arrival.received_at
+    updates = [(one.change, one.settled, one.device) for one in happened if isinstance(one.change, CustomerUpdate)]
     if updates:
-        attributes.update(session, workspace, customer_id, updates, received_at)
-        for _, settled in updates:
-            attributes.note_ignored(session, customer_id, attributes.CUSTOMER, settled.ignored, received_at)
-    happened = [(change, settled) for change, settled in changes if isinstance(change, EventRecord)]
-    if happened:
-        for place in events.record(session, customer_id, happened, received_at):
-            change, settled = happened[place]
-            attributes.note_ignored(session, customer_id, change.name, settled.ignored, received_at)
+        attributes.update(arrival, owner, updates)
+        for _, settled, _ in updates:
+            attributes.note_ignored(session, owner.id, attributes.CUSTOMER, settled.ignored, received_at)
+    records = [(one.change, one.settled, one.device) for one in happened if isinstance(one.change, EventRecord)]
+    if records:
+        for place in events.record(session, owner, records, received_at):
+            change, settled, _ = records[place]
+            attributes.note_ignored(session, owner.id, change.name, settled.ignored, received_at)
 
 
 def _claim(session: Session, workspace_id: int, retry: Retry, received_at: int) -> bool:

@@ -5,6 +5,14 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where changes come from: the path of an endpoint (or the name of a tool), and the API key."""
+
+    name: str
+    key_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Attribute:
     """A named value. `type` is None where the client didn't say: then it follows from the value and the registry."""
 
@@ -14,31 +22,100 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerUpdate:
-    """Set attributes of the registered customer with this System ID, who is created if there is none.
+class OnDevice:
+    """Whoever is on a device at the time of a change: who logged in there last, else an anonymous visitor.
 
-    `limit`: how many custom attributes the profile may have afterwards.
+    A device that isn't known yet is made. `user_agent`: as the request told it, for the device's own description.
     """
 
-    system_id: str
+    did: str
+    user_agent: str | None = None
+
+
+# The registered customer with this System ID, who is created if there is none; or whoever is on a device.
+Who = str | OnDevice
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where somebody was when something happened on a device. What isn't known is empty.
+
+    `utm`: any of source, medium, campaign, term, content. `country` is an ISO 3166 alpha-2 code; `region` and `city`
+    are English names. `address`: an IP address, shortened, or none at all.
+    """
+
+    page: str = ""
+    referrer: str = ""
+    utm: tuple[tuple[str, str], ...] = ()
+    country: str = ""
+    region: str = ""
+    city: str = ""
+    address: str = ""
+
+
+NOWHERE = Context()
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerUpdate:
+    """Set attributes of a customer.
+
+    `limit`: how many custom attributes the profile may have afterwards. `reported_at`: epoch ms by the client's clock,
+    None where the server's clock counts.
+    """
+
+    who: Who
     attributes: tuple[Attribute, ...]
     limit: int
+    reported_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """Record an event of the registered customer with this System ID, who is created if there is none.
+    """Record an event of a customer. `reported_at`: epoch ms by the client's clock, None where the server's counts."""
 
-    `reported_at`: epoch milliseconds by the client's clock, None where the server's clock counts.
-    """
-
-    system_id: str
+    who: Who
     name: str
     attributes: tuple[Attribute, ...]
     reported_at: int | None
+    context: Context = NOWHERE
 
 
-Change = CustomerUpdate | EventRecord
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """Describe a device: any JSON object, as the app reports it at launch; the one reported last holds."""
+
+    who: OnDevice
+    info: dict[str, Any]
+    reported_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PushToken:
+    """Keep the token by which a device takes push messages."""
+
+    who: OnDevice
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """On this device somebody is the customer with this System ID, from `reported_at` on (epoch ms; None: from now)."""
+
+    who: OnDevice
+    system_id: str
+    reported_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """From `reported_at` on (epoch ms; None: from now) a device is in nobody's hands."""
+
+    who: OnDevice
+    reported_at: int | None
+
+
+Change = CustomerUpdate | EventRecord | DeviceInfo | PushToken | Login | Logout
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from flask_login import LoginManager
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from webapp import customers, db, doors, events, keys, users
-from webapp.pages import account, guards, login, people, settings
+from webapp import attributes, customers, db, doors, events, keys, merges, users
+from webapp.pages import account, guards, login, merging, people, profile, settings
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 DOORS = (
     (login.door, guards.anybody),
     (people.door, guards.member),
+    (profile.door, guards.member),
+    (merging.door, guards.editor),
     (account.door, guards.member),
     (settings.door, guards.admin),
 )
@@ -31,7 +33,7 @@ def register(app: Flask) -> None:
     for blueprint, guard in DOORS:
         doors.hang(app, blueprint, guards.same_site, guard)
     app.context_processor(guards.context)
-    for not_found in (customers.NotFoundError, events.NotFoundError, keys.NotFoundError):
+    for not_found in (module.NotFoundError for module in (attributes, customers, events, keys, merges)):
         app.register_error_handler(not_found, lambda _: _page(404))
 
 
@@ -65,7 +67,7 @@ _WORDS = {
 
 def _page(status: int, message: str | None = None, headers: dict[str, str] | None = None) -> Response:
     title, words = _WORDS.get(status, ("Something went wrong", "It has been logged. Try again in a moment."))
-    is_customer = request.endpoint == "people.profile"
+    is_customer = request.endpoint == "profile.show"
     if status == 404 and is_customer:
         title, words = "No such customer", "There is no customer with this Growlytics ID in your workspace."
     response = Response(

@@ -34,6 +34,12 @@ class Place:
     workspace: Workspace
     role: str
     email: str
+    user_id: int
+
+    @property
+    def may_edit(self) -> bool:
+        """Whether they may change customers."""
+        return self.role in {"admin", "editor"}
 
     @property
     def zone(self) -> ZoneInfo:
@@ -75,7 +81,7 @@ def member() -> ResponseReturnValue | None:
     if not memberships:
         abort(403)
     membership, workspace = memberships[0]
-    g.place = Place(workspace, membership.role, current_user.email)
+    g.place = Place(workspace, membership.role, current_user.email, current_user.user_id)
     return None
 
 
@@ -83,6 +89,14 @@ def admin() -> ResponseReturnValue | None:
     """Let in administrators of the workspace only."""
     answer = member()
     if answer is None and place().role != "admin":
+        abort(403)
+    return answer
+
+
+def editor() -> ResponseReturnValue | None:
+    """Let in who may change customers."""
+    answer = member()
+    if answer is None and not place().may_edit:
         abort(403)
     return answer
 

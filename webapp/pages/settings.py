@@ -1,5 +1,6 @@
 """The settings of a workspace: its name and region, and its API keys."""
 
+import re
 import secrets
 from typing import Any
 
@@ -16,6 +17,8 @@ door = Blueprint("settings", __name__, url_prefix="/settings")
 
 LONGEST_NAME = 100
 LONGEST_LIST = 20_000
+MOST_MERGES = 100_000
+_FIELDS = ("name", "time_zone", "default_region", "placeholder_ids", "merges_a_day", "keeps_addresses")
 _REMEMBERED = 20  # forms, in the cookie
 
 
@@ -34,21 +37,25 @@ def workspace() -> str:
         time_zone=here.time_zone,
         default_region=here.default_region,
         placeholder_ids=workspaces.placeholder_lines(here),
+        merges_a_day=str(here.merges_a_day),
+        keeps_addresses="yes" if here.keeps_addresses else "",
     )
 
 
 @door.post("/workspace")
 def change_workspace() -> ResponseReturnValue:
     """Change them, if all are right."""
-    given = {field: _text(field) for field in ("name", "time_zone", "default_region", "placeholder_ids")}
+    given = {field: _text(field) for field in _FIELDS}
     faults = _faults(given)
     if faults:
         return _workspace_form(**given, faults=faults), 422
     with database().write() as session:
         changed = session.get_one(Workspace, place().workspace.id)
         has_moved = changed.default_region != given["default_region"]
-        for field, value in given.items():
-            setattr(changed, field, value)
+        for field in ("name", "time_zone", "default_region", "placeholder_ids"):
+            setattr(changed, field, given[field])
+        changed.merges_a_day = int(given["merges_a_day"])
+        changed.keeps_addresses = given["keeps_addresses"] == "yes"
         if given["placeholder_ids"] == "\n".join(workspaces.PLACEHOLDER_IDS):
             changed.placeholder_ids = None  # goes on following the product's list
     if has_moved:
@@ -79,6 +86,8 @@ def _faults(given: dict[str, str]) -> dict[str, str]:
         faults["name"] = f"A name has at most {LONGEST_NAME} characters."
     if len(given["placeholder_ids"]) > LONGEST_LIST:
         faults["placeholder_ids"] = f"The list has at most {LONGEST_LIST:,} characters."
+    if not re.fullmatch(r"\d{1,6}", given["merges_a_day"], re.ASCII) or int(given["merges_a_day"]) > MOST_MERGES:
+        faults["merges_a_day"] = f"Give a whole number from 0 to {MOST_MERGES:,}."
     if given["time_zone"] not in workspaces.time_zones():
         faults["time_zone"] = "Choose a time zone from the list."
     if given["default_region"] not in workspaces.regions():

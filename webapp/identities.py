@@ -1,0 +1,243 @@
+"""Devices and who is on them: logins, logouts, and whose an event is. The rules and examples: docs/identity.md.
+
+A device's logins part its time into stretches. A stretch after a login belongs to that customer; one before the first
+login or after a logout to an anonymous profile of its own, which is made when something happens in it. A login also
+merges the anonymous stretch that it ends into its customer.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from webapp import agents, attributes, customers, merges, visits
+from webapp.db import insert
+from webapp.ingest.arrival import Arrival
+from webapp.ingest.changes import DeviceInfo, Login, Logout, OnDevice, PushToken
+from webapp.models import AttributeValue, Customer, Device, DeviceLogin, Event
+
+_PLACE = tuple_(DeviceLogin.at, DeviceLogin.id)
+_LAST_ID = 2**63 - 1  # sorts after every login of its millisecond
+_LOGOUT = 0  # sorts before them
+
+
+def devices(arrival: Arrival, asked: Iterable[OnDevice]) -> dict[str, Device]:
+    """These devices by did, locked until the transaction ends. Makes those that aren't known yet."""
+    agents_of = {one.did: one.user_agent for one in asked}
+    wanted = sorted(agents_of)
+    found = _locked(arrival, wanted)
+    missing = [did for did in wanted if did not in found]
+    if missing:
+        _make(arrival, {did: agents_of[did] for did in missing})
+        found |= _locked(arrival, missing)
+    return found
+
+
+def _locked(arrival: Arrival, dids: list[str]) -> dict[str, Device]:
+    if not dids:
+        return {}
+    query = (
+        select(Device)
+        .where(Device.workspace_id == arrival.workspace.id, Device.did.in_(dids))
+        .order_by(Device.did)  # everybody locks in one order, so that nobody waits in a circle
+        .with_for_update(key_share=True)  # rows that refer to the device may still be written
+        .execution_options(populate_existing=True)
+    )
+    return {device.did: device for device in arrival.session.scalars(query)}
+
+
+def _make(arrival: Arrival, agents_of: dict[str, str | None]) -> None:
+    rows = [
+        {
+            "workspace_id": arrival.workspace.id,
+            "did": did,
+            "created_at": arrival.received_at,
+            "owned_since": 0,
+            "info_at": 0,
+            "user_agent": agent,
+            "is_bot": agents.describe(agent).is_bot,
+        }
+        for did, agent in agents_of.items()
+    ]
+    arrival.session.execute(insert(arrival.session)(Device).on_conflict_do_nothing(), rows)
+
+
+def describe(arrival: Arrival, device: Device, change: DeviceInfo | PushToken) -> None:
+    """Keep what a device tells of itself; of several descriptions the one reported last."""
+    if isinstance(change, PushToken):
+        device.push_token = change.token
+        return
+    text = json.dumps(change.info, ensure_ascii=False, sort_keys=True)
+    if (change.reported_at, text) > (device.info_at, device.info or ""):
+        device.info, device.info_at = text, change.reported_at
+        if change.who.user_agent:
+            device.user_agent = change.who.user_agent
+            is_bot = agents.describe(device.user_agent).is_bot
+            if is_bot != device.is_bot:
+                device.is_bot = is_bot
+                arrival.touched.update(
+                    arrival.session.scalars(select(Customer.id).where(Customer.device_id == device.id))
+                )
+
+
+def owner(arrival: Arrival, device: Device, at: int) -> int:
+    """The customer whose a device is at a time (epoch ms); an anonymous profile is made where there is none yet."""
+    if at >= device.owned_since:
+        if device.owner_id is None:
+            device.owner_id = _stretch(arrival, device, device.owned_since)
+        return device.owner_id
+    login = _before(arrival.session, device, (at + 1, 0))
+    if login is not None and login.customer_id is not None:
+        return login.customer_id
+    return _stretch(arrival, device, 0 if login is None else login.at)
+
+
+def log_in(arrival: Arrival, device: Device, change: Login, customer_id: int) -> None:
+    """From its time on, the device is this customer's; the anonymous stretch before it is merged into the customer."""
+    order = int.from_bytes(hashlib.blake2b(change.system_id.encode(), digest_size=8).digest(), "big") >> 1
+    login = _note(arrival, device, change.reported_at, order or 1, customer_id)
+    if login is None:
+        return
+    before, after = _neighbours(arrival.session, device, login)
+    earlier = _owner_after(arrival.session, device, before)
+    if earlier is not None and earlier != customer_id:
+        _move(arrival, device, earlier, customer_id, login.at, after)
+    if earlier is not None and _is_anonymous(before):
+        if after is not None and after.customer_id is not None:
+            merges.part(arrival, after)
+        merges.join(arrival, login, earlier)
+    if after is None:
+        device.owned_since, device.owner_id = login.at, customer_id
+
+
+def log_out(arrival: Arrival, device: Device, change: Logout) -> None:
+    """From its time on, the device is in nobody's hands; what happens there is another anonymous profile's."""
+    logout = _note(arrival, device, change.reported_at, _LOGOUT, None)
+    if logout is None:
+        return
+    before, after = _neighbours(arrival.session, device, logout)
+    earlier = _owner_after(arrival.session, device, before)
+    since = None if earlier is None else _leave(arrival, device, earlier, before, logout, after)
+    if after is None:
+        device.owned_since, device.owner_id = logout.at, since
+
+
+def _leave(
+    arrival: Arrival, device: Device, earlier: int, before: DeviceLogin | None, logout: DeviceLogin,
+    after: DeviceLogin | None,
+) -> int | None:  # fmt: skip
+    """Take what happened after a logout from who had the device till then. Returns the profile that has it now."""
+    session = arrival.session
+    if _is_anonymous(before) and not _has_any(session, device, earlier, 0, logout.at):
+        # Nothing happened between the two ends of the stretch: the profile is the later one, whose history it has.
+        session.get_one(Customer, earlier).since_at = logout.at
+        return earlier
+    found = None
+    if _has_any(session, device, earlier, logout.at, None if after is None else after.at):
+        found = customers.create_anonymous(arrival, device, logout.at)
+        _move(arrival, device, earlier, found, logout.at, after)
+    if after is not None and after.customer_id is not None:
+        if found is not None:
+            merges.join(arrival, after, found)
+        elif _is_anonymous(before):
+            merges.part(arrival, after)
+    return found
+
+
+def _note(
+    arrival: Arrival, device: Device, reported_at: int | None, order: int, customer_id: int | None
+) -> DeviceLogin | None:
+    """Store a login or logout, None if it is there already. Without a time it comes after all that came before it."""
+    if reported_at is None:
+        latest = visits.latest_on(arrival.session, device.id)
+        reported_at = max(arrival.received_at, device.owned_since + 1, latest + 1)
+    row = {
+        "device_id": device.id,
+        "at": reported_at,
+        "id": order,
+        "customer_id": customer_id,
+        "received_at": arrival.received_at,
+        "source": arrival.source.name,
+        "key_id": arrival.source.key_id,
+    }
+    statement = insert(arrival.session)(DeviceLogin).on_conflict_do_nothing().returning(DeviceLogin)
+    stored: DeviceLogin | None = arrival.session.scalar(statement.values(row))
+    return stored
+
+
+def _neighbours(session: Session, device: Device, login: DeviceLogin) -> tuple[DeviceLogin | None, DeviceLogin | None]:
+    place = (login.at, login.id)
+    return _before(session, device, place), _after(session, device, place)
+
+
+def _before(session: Session, device: Device, place: tuple[int, int]) -> DeviceLogin | None:
+    query = select(DeviceLogin).where(DeviceLogin.device_id == device.id, place > _PLACE)
+    return session.scalar(query.order_by(DeviceLogin.at.desc(), DeviceLogin.id.desc()).limit(1))
+
+
+def _after(session: Session, device: Device, place: tuple[int, int]) -> DeviceLogin | None:
+    query = select(DeviceLogin).where(DeviceLogin.device_id == device.id, place < _PLACE)
+    return session.scalar(query.order_by(DeviceLogin.at, DeviceLogin.id).limit(1))
+
+
+def _is_anonymous(login: DeviceLogin | None) -> bool:
+    """Whether a device is in nobody's hands after this login or logout, or before the first."""
+    return login is None or login.customer_id is None
+
+
+def _owner_after(session: Session, device: Device, login: DeviceLogin | None) -> int | None:
+    """The profile that has the stretch after a login or logout (None: the first stretch), if there is one."""
+    if login is not None and login.customer_id is not None:
+        return login.customer_id
+    return _of_stretch(session, device, 0 if login is None else login.at)
+
+
+def _of_stretch(session: Session, device: Device, since: int) -> int | None:
+    return session.scalar(select(Customer.id).where(Customer.device_id == device.id, Customer.since_at == since))
+
+
+def _stretch(arrival: Arrival, device: Device, since: int) -> int:
+    """The anonymous profile of a stretch. One that is made where a login has ended the stretch already is merged."""
+    found = _of_stretch(arrival.session, device, since)
+    if found is not None:
+        return found
+    made = customers.create_anonymous(arrival, device, since)
+    ended_by = _after(arrival.session, device, (since, _LAST_ID))
+    if ended_by is not None and ended_by.customer_id is not None:
+        merges.join(arrival, ended_by, made)
+    return made
+
+
+def _has_any(session: Session, device: Device, customer_id: int, since: int, until: int | None) -> bool:
+    """Whether a profile has anything that was reported by a device from (inclusive) until (exclusive), epoch ms."""
+    return any(
+        session.scalar(select(table.reported_at).where(*_within(table, device, customer_id, since, until)).limit(1))
+        for table in (Event, AttributeValue)
+    )
+
+
+def _within(
+    table: type[Event | AttributeValue], device: Device, customer_id: int, since: int, until: int | None
+) -> list[ColumnElement[bool]]:
+    where = [table.customer_id == customer_id, table.device_id == device.id, table.reported_at >= since]
+    return where if until is None else [*where, table.reported_at < until]
+
+
+def _move(
+    arrival: Arrival, device: Device, earlier: int, later: int, since: int, until: DeviceLogin | None
+) -> None:  # fmt: skip
+    """Give what happened on a device from a time on, until a login or logout, to another profile."""
+    session = arrival.session
+    end = None if until is None else until.at
+    moved = session.execute(
+        update(Event).where(*_within(Event, device, earlier, since, end)).values(customer_id=later)
+    ).rowcount  # type: ignore[attr-defined] # an UPDATE's result has it
+    for customer_id, number in ((earlier, -moved), (later, moved)):
+        count = Customer.own_event_count + number
+        session.execute(update(Customer).where(Customer.id == customer_id).values(own_event_count=count))
+        visits.rebuild(session, customer_id, device.id)
+    values = _within(AttributeValue, device, earlier, since, end)
+    attributes.move(session, arrival.workspace, values, earlier, later)
+    arrival.touched |= {earlier, later}

@@ -1,0 +1,324 @@
+"""Visits: what somebody did on a device without a pause of more than 30 minutes; acquisition, places.
+
+A visit is joined from the moments in it, in any order: an event that arrives late starts one, prolongs one or closes
+the gap between two. Each profile keeps its own; those of a person's profiles are joined when they are read, so that a
+login in the middle doesn't cut a visit in two.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from sqlalchemy import ColumnElement, delete, exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from webapp import clock
+from webapp.db import insert
+from webapp.models import Device, Event, Visit
+
+LONGEST_PAUSE = 30 * clock.MINUTE
+_MOST_PARTS = 200
+_MOST_BETWEEN = 2_000
+_MOST_PLACES = 50
+
+
+class Mark(NamedTuple):
+    """A text that a moment of a visit told, and when (epoch ms)."""
+
+    at: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A visit, or a part of one. Of several moments' `entry` and `place` the first holds, of `exit` the last."""
+
+    device_id: int
+    started_at: int
+    ended_at: int
+    event_count: int
+    entry: Mark | None = None
+    exit: Mark | None = None
+    place: Mark | None = None
+
+    @property
+    def duration(self) -> int:
+        """From the first to the last event, ms."""
+        return self.ended_at - self.started_at
+
+    @property
+    def came(self) -> "Entry":
+        """How it began."""
+        return Entry(**json.loads(self.entry.text)) if self.entry else Entry()
+
+    @property
+    def exit_page(self) -> str:
+        """The last page, where pages are known."""
+        return self.exit.text if self.exit else ""
+
+    @property
+    def where(self) -> "Place":
+        """Where it came from."""
+        return Place(**json.loads(self.place.text)) if self.place else Place()
+
+    def joined(self, other: "Span") -> "Span":
+        """The visit of which both are parts."""
+        return Span(
+            self.device_id,
+            min(self.started_at, other.started_at),
+            max(self.ended_at, other.ended_at),
+            self.event_count + other.event_count,
+            min(filter(None, (self.entry, other.entry)), default=None),
+            max(filter(None, (self.exit, other.exit)), default=None),
+            min(filter(None, (self.place, other.place)), default=None),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How a visit began: what is known of where the visitor came from and to. Empty where nothing is."""
+
+    page: str = ""
+    referrer: str = ""
+    utm: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """The traffic source: the domain of the referrer, without `www.`."""
+        return domain(self.referrer)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a visit came from: ISO 3166 alpha-2 code, English names; empty where unknown."""
+
+    country: str = ""
+    region: str = ""
+    city: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A place, with the start of the first and the end of the last visit there, epoch ms."""
+
+    place: Place
+    first_at: int
+    last_at: int
+
+
+def moment(device_id: int, at: int, context: str | None) -> Span:
+    """The visit that one event makes by itself. `context`: JSON as in `events.context`."""
+    told: dict[str, Any] = json.loads(context) if context else {}
+    entry = _part(told, "page", "referrer", "utm")
+    place = _part(told, "country", "region", "city")
+    page = told.get("page")
+    return Span(
+        device_id,
+        at,
+        at,
+        1,
+        Mark(at, _text(entry)) if entry else None,
+        Mark(at, page) if page else None,
+        Mark(at, _text(place)) if place else None,
+    )
+
+
+def _part(told: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: told[key] for key in keys if key in told}
+
+
+def _text(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def coalesced(spans: Iterable[Span]) -> list[Span]:
+    """Spans of one person joined to visits: those of one device that no longer pause parts. In order of their start."""
+    latest: dict[int, int] = {}  # the place in `found` of each device's latest visit
+    found: list[Span] = []
+    for span in sorted(spans, key=lambda one: (one.started_at, one.device_id)):
+        place = latest.get(span.device_id)
+        if place is not None and span.started_at - found[place].ended_at <= LONGEST_PAUSE:
+            found[place] = found[place].joined(span)
+        else:
+            latest[span.device_id] = len(found)
+            found.append(span)
+    return found
+
+
+def extend(session: Session, customer_id: int, device_id: int, moments: Sequence[Span]) -> None:
+    """Take new moments of one locked customer on one device into the visits."""
+    earliest, latest = min(one.started_at for one in moments), max(one.ended_at for one in moments)
+    near = (
+        *_of(customer_id, device_id),
+        Visit.started_at <= latest + LONGEST_PAUSE,
+        Visit.ended_at >= earliest - LONGEST_PAUSE,
+    )
+    before = _spans(session, near)
+    _store(session, customer_id, before, coalesced([*before, *moments]))
+
+
+def rebuild(session: Session, customer_id: int, device_id: int) -> None:
+    """Make a customer's visits on a device anew from the events there."""
+    before = _spans(session, _of(customer_id, device_id))
+    query = select(Event.reported_at, Event.context)
+    query = query.where(Event.customer_id == customer_id, Event.device_id == device_id)
+    moments = [moment(device_id, at, context) for at, context in session.execute(query)]
+    _store(session, customer_id, before, coalesced(moments))
+
+
+def _of(customer_id: int, device_id: int) -> tuple[ColumnElement[bool], ...]:
+    return Visit.customer_id == customer_id, Visit.device_id == device_id
+
+
+def _spans(session: Session, where: Iterable[ColumnElement[bool]]) -> list[Span]:
+    # What is stored here goes around the session's objects, so they are read afresh.
+    query = select(Visit).where(*where).execution_options(populate_existing=True)
+    return [_span(row) for row in session.scalars(query)]
+
+
+def _store(session: Session, customer_id: int, before: list[Span], after: list[Span]) -> None:
+    starts = {span.started_at for span in after}
+    gone = [span for span in before if span.started_at not in starts]
+    if gone:
+        where = (*_of(customer_id, gone[0].device_id), Visit.started_at.in_([span.started_at for span in gone]))
+        session.execute(delete(Visit).where(*where).execution_options(synchronize_session=False))
+    rows = [_row(customer_id, span) for span in after if span not in before]
+    if rows:
+        statement = insert(session)(Visit)
+        keys = ("customer_id", "started_at", "device_id")
+        changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+        session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+
+
+def _row(customer_id: int, span: Span) -> dict[str, Any]:
+    return {
+        "customer_id": customer_id,
+        "started_at": span.started_at,
+        "device_id": span.device_id,
+        "ended_at": span.ended_at,
+        "event_count": span.event_count,
+        "entry_at": span.entry and span.entry.at,
+        "entry": span.entry and span.entry.text,
+        "exit_at": span.exit and span.exit.at,
+        "exit_page": span.exit and span.exit.text,
+        "place_at": span.place and span.place.at,
+        "place": span.place and span.place.text,
+    }
+
+
+def _span(row: Visit) -> Span:
+    return Span(
+        row.device_id,
+        row.started_at,
+        row.ended_at,
+        row.event_count,
+        _mark(row.entry_at, row.entry),
+        _mark(row.exit_at, row.exit_page),
+        _mark(row.place_at, row.place),
+    )
+
+
+def _mark(at: int | None, text: str | None) -> Mark | None:
+    return None if at is None or text is None else Mark(at, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The first and the last visit of a person over all devices, which may be the same one."""
+
+    first: Span
+    last: Span
+
+
+def ends(session: Session, ids: Sequence[int]) -> Ends | None:
+    """The first and the last visit of the person with these profiles, None where there is no visit."""
+    query = select(Visit).where(Visit.customer_id.in_(ids)).limit(_MOST_PARTS)
+    # A visit may consist of several profiles' parts: so many from either end are joined.
+    first = session.scalars(query.order_by(Visit.started_at, Visit.device_id)).all()
+    last = session.scalars(query.order_by(Visit.started_at.desc(), Visit.device_id.desc())).all()
+    if not first:
+        return None
+    return Ends(coalesced(map(_span, first))[0], coalesced(map(_span, last))[-1])
+
+
+def between(session: Session, ids: Sequence[int], since: int, until: int) -> list[Span]:
+    """The visits of a person that aren't over before `since` or begin after `until` (epoch ms), in order."""
+    is_of_person, start, end = Visit.customer_id.in_(ids), Visit.started_at, Visit.ended_at
+    # An id that an app sends for everybody has thousands of devices: only those in use then are looked at.
+    in_use = select(Visit.device_id).where(is_of_person, start <= until + LONGEST_PAUSE, end >= since - LONGEST_PAUSE)
+    # Parts of one visit lie close together: a day on either side holds them.
+    query = select(Visit).where(
+        is_of_person, Visit.device_id.in_(in_use.correlate(None)), start <= until + clock.DAY, end >= since - clock.DAY
+    )
+    spans = coalesced(map(_span, session.scalars(query.order_by(Visit.started_at).limit(_MOST_BETWEEN))))
+    return [span for span in spans if span.ended_at >= since and span.started_at <= until]
+
+
+def begun_between(session: Session, ids: Sequence[int], since: int, until: int, number: int) -> list[Span]:
+    """The newest visits of a person that began within this time (epoch ms, both ends included), newest first."""
+    is_of_person, at, before = Visit.customer_id.in_(ids), Visit.started_at, aliased(Visit)
+    is_continued = exists().where(
+        before.customer_id.in_(ids),
+        before.device_id == Visit.device_id,
+        before.started_at < at,
+        before.ended_at >= at - LONGEST_PAUSE,
+    )
+    query = select(at, Visit.device_id).where(is_of_person, at.between(since, until), ~is_continued)
+    starts = set(session.execute(query.order_by(at.desc(), Visit.device_id.desc()).limit(number)))
+    if not starts:
+        return []
+    # Parts of one visit lie close together: a day holds them.
+    earliest, latest = min(starts)[0], max(starts)[0] + clock.DAY
+    devices = Visit.device_id.in_({device_id for _, device_id in starts})
+    spans = coalesced(
+        map(_span, session.scalars(select(Visit).where(is_of_person, devices, at.between(earliest, latest))))
+    )
+    return [span for span in reversed(spans) if (span.started_at, span.device_id) in starts]
+
+
+def count(session: Session, ids: Sequence[int]) -> int:
+    """How many visits a person has made, up to what one look can tell."""
+    query = select(Visit).where(Visit.customer_id.in_(ids)).order_by(Visit.started_at).limit(_MOST_BETWEEN)
+    return len(coalesced(map(_span, session.scalars(query))))
+
+
+def stays(session: Session, ids: Sequence[int]) -> list[Stay]:
+    """The places that a person's visits came from, the one of the latest visit first."""
+    last = func.max(Visit.ended_at)
+    query = (
+        select(Visit.place, func.min(Visit.started_at), last)
+        .where(Visit.customer_id.in_(ids), Visit.place.is_not(None))
+        .group_by(Visit.place)
+        .order_by(last.desc())
+        .limit(_MOST_PLACES)
+    )
+    return [Stay(Place(**json.loads(str(place))), *rest) for place, *rest in session.execute(query)]
+
+
+def latest_on(session: Session, device_id: int) -> int:
+    """When the last event on a device was reported, epoch ms; 0 where there is none."""
+    query = select(Visit.ended_at).where(Visit.device_id == device_id).order_by(Visit.ended_at.desc()).limit(1)
+    return session.scalar(query) or 0
+
+
+def session_id(session: Session, workspace_id: int, did: str, at: int) -> str:
+    """An id of the visit on a device at a time (epoch ms): equal for all moments of a visit as it stands now."""
+    query = (
+        select(Visit.started_at, Visit.device_id)
+        .join(Device, Device.id == Visit.device_id)
+        .where(Device.workspace_id == workspace_id, Device.did == did, Visit.started_at <= at, Visit.ended_at >= at)
+        .order_by(Visit.started_at)
+    )
+    found = session.execute(query.limit(1)).one()
+    return f"{found.started_at:012x}{found.device_id:012x}"
+
+
+def domain(url: str) -> str:
+    """The domain of a URL, without `www.`; of a text that is none, the text."""
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    return (host or url).removeprefix("www.")
