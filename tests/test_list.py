@@ -253,7 +253,7 @@ def test_list_says_for_whom_merging_has_stopped(shop: Shop, alice: FlaskClient, 
     path = shop.profile_path("<guest>")
     shown = page(alice, "/customers")
     assert f'href="{path}#why">&lt;guest&gt;</a>' in shown
-    assert "Merging has stopped for <guest> : more visitors than 1 a day logged in as this customer." in words(shown)
+    assert "Merging has stopped for <guest>: more visitors than 1 a day logged in as this customer." in words(shown)
     assert "Merging has stopped" in part(alice, "/customers", "list")
     assert "Merging has stopped" not in page(alice, "/customers?q=guest")
     assert "Merging has stopped" not in page(charlie, "/customers")

@@ -27,6 +27,7 @@ from webapp.models import Merge, Workspace
 
 T0 = 1_773_144_000_000  # 2026-03-10 12:00 UTC; 17:30 in the workspace's zone, Asia/Kolkata
 MINUTE, HOUR, DAY = clock.MINUTE, clock.HOUR, clock.DAY
+_INLINE = "a|b|code|strong|time|span"  # tags that don't part words
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
 )
@@ -86,7 +87,7 @@ def path_of(browser: FlaskClient, did: str) -> str:
     """Where the profile of the only visitor who is shown as `Anonymous visitor` with this device is."""
     listed = page(browser, "/customers?status=anonymous")
     paths = re.findall(r'class="row-link" href="(/customers/\w+)', listed)
-    found = [path for path in paths if did in section(page(browser, path), "devices")]
+    found: list[str] = [path for path in paths if did in section(page(browser, path), "devices")]
     assert len(found) == 1, found
     return found[0]
 
@@ -111,7 +112,8 @@ def section(of: str, id_: str) -> str:
 
 def words(of: str) -> str:
     """What people read of a piece of HTML, in one line."""
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", of)).split())
+    plain = re.sub(r"<[^>]*>", " ", re.sub(rf"</?(?:{_INLINE})\b[^>]*>", "", of))
+    return " ".join(html.unescape(plain).split())
 
 
 def merges(shop: Shop) -> list[Merge]:

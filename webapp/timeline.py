@@ -76,11 +76,7 @@ def read(
     """A page of a person's activities. A filter by name chooses among the events only."""
     found = events.timeline(session, person.workspace_id, person.ids, wanted, older_than)
     entries = [Entry("event", event.reported_at, event.id, event) for event in found.events]
-    stretch = _Stretch.of(wanted, older_than)
-    readers = {"visit": _visits, "change": _changes, "merge": _merges}
-    for kind in EXTRAS:
-        if kind in extras:
-            entries += readers[kind](session, person, stretch)
+    entries += _others(session, person, extras, _Stretch.of(wanted, older_than))
     entries.sort(key=lambda entry: (entry.at, entry.id), reverse=True)
     return _cut(entries, has_more_events=found.older is not None)
 
@@ -109,6 +105,11 @@ class _Stretch(NamedTuple):
             # Where the page before ended with an event, the rest of that millisecond is still to come.
             until = min(until, older_than.at if older_than.id >= 0 else older_than.at - 1)
         return cls(wanted.since or 0, until)
+
+
+def _others(session: Session, person: Person, extras: Sequence[str], stretch: _Stretch) -> list[Entry]:
+    readers = {"visit": _visits, "change": _changes, "merge": _merges}
+    return [entry for kind in EXTRAS if kind in extras for entry in readers[kind](session, person, stretch)]
 
 
 def _visits(session: Session, person: Person, stretch: _Stretch) -> list[Entry]:
@@ -165,24 +166,29 @@ class Group(NamedTuple):
     is_new: bool = True
 
 
-def by_visit(session: Session, person: Person, page: Page, older_than: Cursor | None = None) -> list[Group]:
-    """A page's entries, parted where one visit ends and another begins. `older_than`: as the page was read."""
+def by_visit(
+    session: Session, person: Person, page: Page, extras: Sequence[str], older_than: Cursor | None
+) -> list[Group]:
+    """A page's entries, parted where one visit ends and another begins. The last two: as the page was read."""
     if not page.entries:
         return []
     until = page.entries[0].at if older_than is None else older_than.at
     spans = visits.between(session, person.ids, page.entries[-1].at, until)
     parted = groupby(page.entries, key=lambda entry: _visit_of(entry, spans))
     groups = [Group(visit, list(entries)) for visit, entries in parted]
-    before = _event_at(session, person, older_than)
+    before = _last_before(session, person, extras, older_than)
     if before is not None and _visit_of(before, spans) == groups[0].visit:
         groups[0] = groups[0]._replace(is_new=False)
     return groups
 
 
-def _event_at(session: Session, person: Person, place: Cursor | None) -> Entry | None:
-    """The event with which the page before ended, if it was one."""
-    if place is None or place.id < 0:
+def _last_before(session: Session, person: Person, extras: Sequence[str], place: Cursor | None) -> Entry | None:
+    """The entry with which the page before ended."""
+    if place is None:
         return None
+    if place.id < 0:
+        others = _others(session, person, extras, _Stretch(place.at, place.at))
+        return others[-1] if others else None
     try:
         found = events.find(session, person.workspace_id, person.ids, place)
     except events.NotFoundError:

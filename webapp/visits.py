@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, delete, exists, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.orm import Session
 
 from webapp import clock
 from webapp.db import insert
@@ -20,7 +20,7 @@ from webapp.models import Device, Event, Visit
 
 LONGEST_PAUSE = 30 * clock.MINUTE
 _MOST_PARTS = 200
-_MOST_BETWEEN = 2_000
+_MOST_BETWEEN = 10_000
 _MOST_PLACES = 50
 
 
@@ -257,25 +257,17 @@ def between(session: Session, ids: Sequence[int], since: int, until: int) -> lis
 
 
 def begun_between(session: Session, ids: Sequence[int], since: int, until: int, number: int) -> list[Span]:
-    """The newest visits of a person that began within this time (epoch ms, both ends included), newest first."""
-    is_of_person, at, before = Visit.customer_id.in_(ids), Visit.started_at, aliased(Visit)
-    is_continued = exists().where(
-        before.customer_id.in_(ids),
-        before.device_id == Visit.device_id,
-        before.started_at < at,
-        before.ended_at >= at - LONGEST_PAUSE,
-    )
-    query = select(at, Visit.device_id).where(is_of_person, at.between(since, until), ~is_continued)
-    starts = set(session.execute(query.order_by(at.desc(), Visit.device_id.desc()).limit(number)))
+    """The newest visits of a person that began within this time (epoch ms, both ends included), newest first.
+
+    `number` of their parts are looked at.
+    """
+    at = Visit.started_at
+    query = select(at).where(Visit.customer_id.in_(ids), at.between(since, until))
+    starts = session.scalars(query.order_by(at.desc()).limit(number)).all()
     if not starts:
         return []
-    # Parts of one visit lie close together: a day holds them.
-    earliest, latest = min(starts)[0], max(starts)[0] + clock.DAY
-    devices = Visit.device_id.in_({device_id for _, device_id in starts})
-    spans = coalesced(
-        map(_span, session.scalars(select(Visit).where(is_of_person, devices, at.between(earliest, latest))))
-    )
-    return [span for span in reversed(spans) if (span.started_at, span.device_id) in starts]
+    lowest = starts[-1] + 1 if len(starts) == number else since  # of that moment there may be more
+    return [span for span in reversed(between(session, ids, lowest, starts[0])) if span.started_at >= lowest]
 
 
 def count(session: Session, ids: Sequence[int]) -> int:

@@ -123,7 +123,7 @@ def test_everything_works_without_javascript(chromium: Browser, backend: Backend
     page.get_by_role("searchbox").fill("ravi")
     page.get_by_role("button", name="Search").click()
     page.get_by_role("link", name="Ravi Iyer").click()
-    page.get_by_role("link", name="Older events").click()
+    page.get_by_role("link", name="Older activities").click()
     assert page.locator("details.event").count() == 10
     page.get_by_role("link", name="Back to the newest").click()
     page.get_by_label("Event").select_option("Event 7")

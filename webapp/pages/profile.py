@@ -110,7 +110,7 @@ def _activities(session: Session, here: Place, person: Person) -> dict[str, Any]
     page = timeline.read(session, whose, wanted, extras, after)
     return {
         "page": page,
-        **(_by_visit(session, whose, page, after) if by == "visit" else {"groups": None}),
+        **(_by_visit(session, whose, page, extras, after) if by == "visit" else {"groups": None}),
         "after": after,
         "event": wanted.name,
         "dates": dates,
@@ -121,10 +121,10 @@ def _activities(session: Session, here: Place, person: Person) -> dict[str, Any]
 
 
 def _by_visit(
-    session: Session, whose: timeline.Person, page: timeline.Page, after: Cursor | None
-) -> dict[str, Any]:  # fmt: skip
+    session: Session, whose: timeline.Person, page: timeline.Page, extras: Sequence[str], after: Cursor | None
+) -> dict[str, Any]:
     titles = {device.id: device.title for device in devices.of_person(session, whose.ids)}
-    return {"groups": timeline.by_visit(session, whose, page, after), "device_titles": titles}
+    return {"groups": timeline.by_visit(session, whose, page, extras, after), "device_titles": titles}
 
 
 def _attributes(session: Session, here: Place, person: Person) -> dict[str, Any]:
