@@ -51,7 +51,6 @@ class Former(NamedTuple):
     received_at: int
     source: str
     key: str | None
-    device: Device | None
 
 
 def settle(session: Session, workspace: Workspace, changes: Sequence[Carrying], received_at: int) -> list[Settled]:
@@ -299,9 +298,8 @@ def history(session: Session, workspace_id: int, ids: Sequence[int], name: str) 
     Raises NotFoundError where there is none.
     """
     query = (
-        select(AttributeValue, ApiKey.name, Device)
+        select(AttributeValue, ApiKey.name)
         .outerjoin(ApiKey, ApiKey.id == AttributeValue.key_id)
-        .outerjoin(Device, Device.id == AttributeValue.device_id)
         .where(AttributeValue.customer_id.in_(ids), AttributeValue.name == name)
         .order_by(AttributeValue.until_at.desc())
         .limit(MOST_FORMER)
@@ -313,11 +311,9 @@ def history(session: Session, workspace_id: int, ids: Sequence[int], name: str) 
     ranked = sorted(rows, key=lambda row: _rank(row[0]), reverse=True)
     runs = [list(run) for _, run in groupby(ranked, key=lambda row: row[0].value)]
     return [
-        Former(
-            type_, json.loads(row.value), row.reported_at, run[0][0].until_at, row.received_at, row.source, key, device
-        )
+        Former(type_, json.loads(row.value), row.reported_at, run[0][0].until_at, row.received_at, row.source, key)
         for run in runs
-        for row, key, device in run[-1:]
+        for row, key in run[-1:]
     ]
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from webapp import agents
 from webapp.models import Device, DeviceLogin, Visit
 
-_MOST = 50
+MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,13 @@ def of_person(session: Session, ids: Sequence[int]) -> list[Shown]:
         .subquery()
     )
     logins = select(DeviceLogin.device_id).where(DeviceLogin.customer_id.in_(ids))
+    theirs = select(Visit.device_id).where(Visit.customer_id.in_(ids)).union(logins)
     query = (
         select(Device, used.c.first_at, used.c.last_at)
         .outerjoin(used, used.c.device_id == Device.id)
-        .where(used.c.device_id.is_not(None) | Device.id.in_(logins))
+        .where(Device.id.in_(theirs))
         .order_by(func.coalesce(used.c.last_at, 0).desc(), Device.id)
-        .limit(_MOST)
+        .limit(MOST)
     )
     return [shown(device, first, last) for device, first, last in session.execute(query)]
 

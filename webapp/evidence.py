@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from webapp import attributes, customers, devices, merges, visits
 from webapp.models import ApiKey, Customer, Device, DeviceLogin, Merge, User
 
-_MOST = 100
+_MOST = 200
 
 
 class Standing(NamedTuple):
@@ -49,7 +49,7 @@ class Shown:
 
 
 def of_person(session: Session, ids: Sequence[int]) -> list[Shown]:
-    """Every merge that a person's profiles are in, also those that hold no longer; the latest first."""
+    """The merges that a person's profiles are in, whether they hold or not; the latest first, stopped ones last."""
     member, target, undoer = aliased(Customer), aliased(Customer), aliased(User)
     query = (
         select(Merge, member, target, DeviceLogin, Device, ApiKey.name, User.email, undoer.email)
@@ -65,8 +65,9 @@ def of_person(session: Session, ids: Sequence[int]) -> list[Shown]:
         .outerjoin(ApiKey, ApiKey.id == DeviceLogin.key_id)
         .outerjoin(User, User.id == Merge.user_id)
         .outerjoin(undoer, undoer.id == Merge.undone_by_id)
-        .where(or_(Merge.member_id.in_(ids), Merge.target_id.in_(ids)))
-        .order_by(Merge.merged_at.desc(), Merge.id.desc())
+        .where(or_(Merge.member_id.in_(ids), Merge.target_id.in_(ids)), Merge.member_id != Merge.target_id)
+        # Those that hold first: an app that sends one id for everybody leaves thousands that were stopped.
+        .order_by(Merge.is_stopped, Merge.merged_at.desc(), Merge.id.desc())
         .limit(_MOST)
     )
     return [_shown(row) for row in session.execute(query)]
@@ -130,32 +131,31 @@ class Preview:
 def preview(session: Session, workspace_id: int, people: Sequence[Customer]) -> Preview:
     """What merging two people (roots) would do. Raises merges.ImpossibleError."""
     target, member = merges.order(people)
-    kept, added = (_values(session, workspace_id, person) for person in (target, member))
-    joined = {
-        one.name: one
-        for one in attributes.of_person(
-            session, workspace_id, [*customers.members(session, target.id), *customers.members(session, member.id)]
-        )
-    }
+    theirs, added_ids = customers.members(session, target.id), customers.members(session, member.id)
+    kept, added = (_values(session, workspace_id, ids) for ids in (theirs, added_ids))
+    joined = _values(session, workspace_id, [*theirs, *added_ids])
     differences = [
         Difference(
-            name, one.type, kept.get(name), added.get(name), name in added and _text(added[name]) == _text(one.value)
+            name, one.type, _value(kept.get(name)), _value(added.get(name)), _text(added.get(name)) == _text(one)
         )
         for name, one in joined.items()
         if _text(kept.get(name)) != _text(added.get(name))
     ]
-    return Preview(_side(session, target), _side(session, member), differences, len(joined) - len(differences))
+    return Preview(
+        Side(target, target.event_count, visits.count(session, theirs), len(theirs)),
+        Side(member, member.event_count, visits.count(session, added_ids), len(added_ids)),
+        differences,
+        len(joined) - len(differences),
+    )
 
 
-def _values(session: Session, workspace_id: int, person: Customer) -> dict[str, Any]:
-    shown = attributes.of_person(session, workspace_id, customers.members(session, person.id))
-    return {one.name: one.value for one in shown}
+def _values(session: Session, workspace_id: int, ids: Sequence[int]) -> dict[str, attributes.Shown]:
+    return {one.name: one for one in attributes.of_person(session, workspace_id, ids)}
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value)  # 1, 1.0 and True are equal in Python
+def _value(one: attributes.Shown | None) -> Any:
+    return None if one is None else one.value
 
 
-def _side(session: Session, person: Customer) -> Side:
-    ids = customers.members(session, person.id)
-    return Side(person, person.event_count, visits.count(session, ids), len(ids))
+def _text(one: attributes.Shown | None) -> str:
+    return "" if one is None else json.dumps(one.value)  # 1, 1.0 and True are equal in Python

@@ -77,9 +77,9 @@ def describe(arrival: Arrival, device: Device, change: DeviceInfo | PushToken) -
             is_bot = agents.describe(device.user_agent).is_bot
             if is_bot != device.is_bot:
                 device.is_bot = is_bot
-                arrival.touched.update(
-                    arrival.session.scalars(select(Customer.id).where(Customer.device_id == device.id))
-                )
+                # A profile merged with others is looked at when one of its merges comes or goes.
+                visitors = (Customer.device_id == device.id) & Customer.root_id.is_(None)
+                arrival.session.execute(update(Customer).where(visitors).values(is_bot=is_bot))
 
 
 def owner(arrival: Arrival, device: Device, at: int) -> int:
@@ -149,13 +149,10 @@ def _leave(
 def _note(
     arrival: Arrival, device: Device, reported_at: int | None, order: int, customer_id: int | None
 ) -> DeviceLogin | None:
-    """Store a login or logout, None if it is there already. Without a time it comes after all that came before it."""
-    if reported_at is None:
-        latest = visits.latest_on(arrival.session, device.id)
-        reported_at = max(arrival.received_at, device.owned_since + 1, latest + 1)
+    """Store a login or logout, None if it is there already."""
     row = {
         "device_id": device.id,
-        "at": reported_at,
+        "at": _now_on(arrival, device) if reported_at is None else reported_at,
         "id": order,
         "customer_id": customer_id,
         "received_at": arrival.received_at,
@@ -165,6 +162,21 @@ def _note(
     statement = insert(arrival.session)(DeviceLogin).on_conflict_do_nothing().returning(DeviceLogin)
     stored: DeviceLogin | None = arrival.session.scalar(statement.values(row))
     return stored
+
+
+def _now_on(arrival: Arrival, device: Device) -> int:
+    """The time by a device's own clock (epoch ms), which may be wrong: counted on from the last thing it reported.
+
+    It is after everything that came from the device before.
+    """
+    session = arrival.session
+    last = select(DeviceLogin.at, DeviceLogin.received_at).where(DeviceLogin.device_id == device.id)
+    login = session.execute(last.order_by(DeviceLogin.at.desc(), DeviceLogin.id.desc()).limit(1)).first()
+    known = [moment for moment in (visits.latest_on(session, device.id), login) if moment is not None]
+    if not known:
+        return arrival.received_at
+    at, received_at = max((moment.at, moment.received_at) for moment in known)
+    return at + max(1, arrival.received_at - received_at)
 
 
 def _neighbours(session: Session, device: Device, login: DeviceLogin) -> tuple[DeviceLogin | None, DeviceLogin | None]:
@@ -231,6 +243,8 @@ def _move(
     """Give what happened on a device from a time on, until a login or logout, to another profile."""
     session = arrival.session
     end = None if until is None else until.at
+    if not _has_any(session, device, earlier, since, end):  # nearly always: logins come before what follows them
+        return
     moved = session.execute(
         update(Event).where(*_within(Event, device, earlier, since, end)).values(customer_id=later)
     ).rowcount  # type: ignore[attr-defined] # an UPDATE's result has it

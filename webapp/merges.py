@@ -54,7 +54,8 @@ def join(arrival: Arrival, login: DeviceLogin, member_id: int) -> None:
             _swap_ids(session, arrival.workspace, member_id, target_id)
         session.add(known)
     session.flush()
-    arrival.touched |= {member_id, target_id}
+    # One that is stopped changes nothing for the customer, who may have thousands of them.
+    arrival.touched |= {member_id} if known.is_stopped else {member_id, target_id}
 
 
 def part(arrival: Arrival, login: DeviceLogin) -> None:
@@ -74,9 +75,11 @@ def part(arrival: Arrival, login: DeviceLogin) -> None:
 
 
 def _of_login(login: DeviceLogin) -> Select[Any]:
-    return select(Merge).where(
+    # Locked: somebody may be undoing it at this moment.
+    query = select(Merge).where(
         Merge.device_id == login.device_id, Merge.login_at == login.at, Merge.login_id == login.id
     )
+    return query.with_for_update().execution_options(populate_existing=True)
 
 
 def _is_too_much(arrival: Arrival, target_id: int) -> bool:
@@ -164,7 +167,8 @@ def resume(session: Session, customer_id: int) -> None:
 
 def _find(session: Session, workspace: Workspace, merge_id: int) -> Merge:
     target = select(Customer.id).where(Customer.workspace_id == workspace.id)
-    query = select(Merge).where(Merge.id == merge_id, Merge.target_id.in_(target))
+    # One of a customer with itself only remembers that it was undone (see `part`).
+    query = select(Merge).where(Merge.id == merge_id, Merge.target_id.in_(target), Merge.member_id != Merge.target_id)
     merge = session.scalar(query)
     if merge is not None:
         _locked(session, {merge.member_id, merge.target_id})

@@ -262,6 +262,15 @@ class AttributeValue(Base):
     """
 
     __tablename__ = "attribute_values"
+    __table_args__ = (
+        # An update has to know the present values, however many there have been.
+        Index(
+            "ix_attribute_values_current",
+            "customer_id",
+            sqlite_where=text("is_current = 1"),
+            postgresql_where=text("is_current"),
+        ),
+    )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True)
     name: Mapped[Exact] = mapped_column(primary_key=True)

@@ -41,6 +41,6 @@ def _seen(session: Session, ids: list[int]) -> tuple[int | None, int | None]:
 def _are_bots(session: Session, ids: list[int]) -> bool:
     """Whether all devices on which these profiles did anything are known bots, and there is one."""
     used = select(Visit.device_id).where(Visit.customer_id.in_(ids))
-    of_stretches = select(Customer.device_id).where(Customer.id.in_(ids))
-    bots = session.scalars(select(Device.is_bot).where(Device.id.in_(used) | Device.id.in_(of_stretches))).all()
+    theirs = used.union(select(Customer.device_id).where(Customer.id.in_(ids), Customer.device_id.is_not(None)))
+    bots = session.scalars(select(Device.is_bot).where(Device.id.in_(theirs))).all()
     return bool(bots) and all(bots)

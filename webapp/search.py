@@ -95,27 +95,29 @@ def find(session: Session, workspace: Workspace, text: str) -> Found:
     best: dict[int, _Match] = {}
     for place, row in enumerate(rows):
         best.setdefault(row.customer_id, _Match(row.customer_id, row.field, row.term, place < number_whole))
-    matches = list(best.values())[:LIMIT]
-    has_more = len(best) > LIMIT or any(len(rows) == _MOST_ROWS for rows in exact + begun)
-    return Found(_hits(session, workspace, matches), has_more)
+    people = _people(session, list(best.values()))
+    has_more = len(people) > LIMIT or any(len(rows) == _MOST_ROWS for rows in exact + begun)
+    return Found(_hits(session, workspace, people[:LIMIT]), has_more)
 
 
-def _hits(session: Session, workspace: Workspace, matches: list[_Match]) -> list[Hit]:
-    """Each person once, by the best match of any of the person's profiles."""
+def _people(session: Session, matches: list[_Match]) -> list[tuple[_Match, Customer, Customer]]:
+    """Each person once, by the best match of any of the person's profiles: the match, that profile, the root."""
     root = aliased(Customer)
     query = select(Customer, root).join(root, root.id == func.coalesce(Customer.root_id, Customer.id))
     rows = session.execute(query.where(Customer.id.in_([match.customer_id for match in matches])))
     people = {member.id: (member, person) for member, person in rows}
-    former: list[_Match] = []
-    first: dict[int, tuple[_Match, Customer, str | None]] = {}
+    first: dict[int, tuple[_Match, Customer, Customer]] = {}
     for match in matches:
         member, person = people[match.customer_id]
-        if person.id not in first:
-            value = _current(match, member, person, workspace.default_region)
-            first[person.id] = (match, person, value)
-            if value is None:
-                former.append(match)
-    values = _former(session, workspace, former)
+        first.setdefault(person.id, (match, member, person))
+    return list(first.values())
+
+
+def _hits(session: Session, workspace: Workspace, people: list[tuple[_Match, Customer, Customer]]) -> list[Hit]:
+    found = [
+        (match, person, _current(match, member, person, workspace.default_region)) for match, member, person in people
+    ]
+    values = _former(session, workspace, [match for match, _, value in found if value is None])
     return [
         Hit(
             person,
@@ -124,7 +126,7 @@ def _hits(session: Session, workspace: Workspace, matches: list[_Match]) -> list
             is_former=value is None or (match.field == "growlytics_id" and match.customer_id != person.id),
             value=values[match] if value is None else value,
         )
-        for match, person, value in first.values()
+        for match, person, value in found
     ]
 
 

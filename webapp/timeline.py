@@ -146,7 +146,7 @@ def _merges(session: Session, person: Person, stretch: _Stretch) -> list[Entry]:
             .join(member, member.id == Merge.member_id)
             .join(target, target.id == Merge.target_id)
             .outerjoin(User, User.id == user_id)
-            .where(is_of_person, ~Merge.is_stopped, at.between(*stretch))
+            .where(is_of_person, ~Merge.is_stopped, Merge.member_id != Merge.target_id, at.between(*stretch))
             .order_by(at.desc(), Merge.id.desc())
             .limit(_LIMIT)
         )

@@ -184,7 +184,8 @@ def _store(session: Session, customer_id: int, before: list[Span], after: list[S
     if gone:
         where = (*_of(customer_id, gone[0].device_id), Visit.started_at.in_([span.started_at for span in gone]))
         session.execute(delete(Visit).where(*where).execution_options(synchronize_session=False))
-    rows = [_row(customer_id, span) for span in after if span not in before]
+    known = set(before)
+    rows = [_row(customer_id, span) for span in after if span not in known]
     if rows:
         statement = insert(session)(Visit)
         keys = ("customer_id", "started_at", "device_id")
@@ -252,7 +253,7 @@ def between(session: Session, ids: Sequence[int], since: int, until: int) -> lis
     query = select(Visit).where(
         is_of_person, Visit.device_id.in_(in_use.correlate(None)), start <= until + clock.DAY, end >= since - clock.DAY
     )
-    spans = coalesced(map(_span, session.scalars(query.order_by(Visit.started_at).limit(_MOST_BETWEEN))))
+    spans = coalesced(map(_span, session.scalars(query.order_by(start.desc()).limit(_MOST_BETWEEN))))
     return [span for span in spans if span.ended_at >= since and span.started_at <= until]
 
 
@@ -289,10 +290,22 @@ def stays(session: Session, ids: Sequence[int]) -> list[Stay]:
     return [Stay(Place(**json.loads(str(place))), *rest) for place, *rest in session.execute(query)]
 
 
-def latest_on(session: Session, device_id: int) -> int:
-    """When the last event on a device was reported, epoch ms; 0 where there is none."""
-    query = select(Visit.ended_at).where(Visit.device_id == device_id).order_by(Visit.ended_at.desc()).limit(1)
-    return session.scalar(query) or 0
+class Moment(NamedTuple):
+    """When something happened by a device's clock, and when the server heard of it: epoch ms."""
+
+    at: int
+    received_at: int
+
+
+def latest_on(session: Session, device_id: int) -> Moment | None:
+    """The last event on a device by its own clock, None where there is none."""
+    visit = select(Visit.customer_id, Visit.ended_at).where(Visit.device_id == device_id)
+    last = visit.order_by(Visit.ended_at.desc()).limit(1).subquery()
+    query = select(Event.reported_at, func.max(Event.received_at)).where(
+        Event.customer_id == last.c.customer_id, Event.reported_at == last.c.ended_at, Event.device_id == device_id
+    )
+    found = session.execute(query.group_by(Event.reported_at)).first()
+    return None if found is None else Moment(*found)
 
 
 def session_id(session: Session, workspace_id: int, did: str, at: int) -> str:

@@ -138,6 +138,14 @@ def upgrade() -> None:
         " SELECT customer_id, name, changed_at, 0, reported_at, value, true, changed_at, '' FROM customer_attributes"
     )
     op.drop_table("customer_attributes")
+    # An update has to know the present values, however many there have been.
+    op.create_index(
+        "ix_attribute_values_current",
+        "attribute_values",
+        ["customer_id"],
+        sqlite_where=sa.text("is_current = 1"),
+        postgresql_where=sa.text("is_current"),
+    )
 
 
 def _alter_customers() -> None:
@@ -186,6 +194,11 @@ def downgrade() -> None:
         table.drop_constraint("fk_events_device_id_devices", type_="foreignkey")
         table.drop_column("context")
         table.drop_column("device_id")
+    op.execute(
+        "UPDATE customers SET event_count = own_event_count,"
+        " first_seen_at = coalesce((SELECT min(reported_at) FROM events WHERE customer_id = customers.id), created_at),"
+        " last_seen_at = coalesce((SELECT max(reported_at) FROM events WHERE customer_id = customers.id), created_at)"
+    )
     for index in ("root_id", "stopped", "by_last_seen", "by_creation"):
         op.drop_index(f"ix_customers_{index}", "customers")
     with op.batch_alter_table("customers") as table:

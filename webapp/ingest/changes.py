@@ -100,11 +100,11 @@ class PushToken:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """On this device somebody is the customer with this System ID, from `reported_at` on (epoch ms; None: from now)."""
+    """On this device somebody is the customer with this System ID, from `reported_at` on (epoch ms)."""
 
     who: OnDevice
     system_id: str
-    reported_at: int | None
+    reported_at: int
 
 
 @dataclass(frozen=True, slots=True)

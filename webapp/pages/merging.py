@@ -1,14 +1,15 @@
 """Merging two profiles by hand, undoing merges: for who may change customers."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp import customers, evidence, merges, search
 from webapp.db import database
-from webapp.models import Customer
+from webapp.models import Customer, Merge
 from webapp.pages.guards import place
 
 door = Blueprint("merging", __name__, url_prefix="/customers/<growlytics_id>/merges")
@@ -33,45 +34,78 @@ def choose(growlytics_id: str) -> str:
 @door.post("")
 def merge(growlytics_id: str) -> ResponseReturnValue:
     """Merge the two."""
-    with database().write() as session:
+
+    def work(session: Session) -> _Outcome:
         customer = _person(session, growlytics_id)
         other = _person(session, request.form.get("with", ""))
-        try:
-            made = merges.by_hand(session, place().workspace, place().user_id, customer.id, other.id)
-        except merges.ImpossibleError as error:
-            flash(str(error), "trouble")
-            return redirect(_profile(customer))
-        target = session.get_one(Customer, made.target_id)
+        made = merges.by_hand(session, place().workspace, place().user_id, customer.id, other.id)
+        return _outcome(session, customer, made)
+
+    try:
+        done = database().transact(work)
+    except merges.ImpossibleError as error:
+        flash(str(error), "trouble")
+        return redirect(url_for("profile.show", growlytics_id=growlytics_id))
     flash("Merged. You can undo it under “Why is this one person?”.")
-    return redirect(_profile(target))
+    return redirect(done.profile)
 
 
 @door.post(f"{_MERGE}/undoing")
-def undo(growlytics_id: str, merge_id: int) -> ResponseReturnValue:  # noqa: ARG001 - the address has it
+def undo(growlytics_id: str, merge_id: int) -> ResponseReturnValue:
     """Make two people of one again."""
-    with database().write() as session:
-        undone = merges.undo(session, place().workspace, place().user_id, merge_id)
-        member, target = (session.get_one(Customer, id_) for id_ in (undone.member_id, undone.target_id))
-    flash(f"Undone. {member.growlytics_id} is a profile apart again.")
-    return redirect(_profile(target))
+
+    def work(session: Session) -> _Outcome:
+        customer = _person(session, growlytics_id)
+        return _outcome(session, customer, merges.undo(session, place().workspace, place().user_id, merge_id))
+
+    done = database().transact(work)
+    if done.are_one:
+        flash("Undone. Another merge still makes the two one person.", "trouble")
+    else:
+        flash(f"Undone. {done.member} is a profile apart again.")
+    return redirect(done.profile)
 
 
 @door.post(f"{_MERGE}/renewal")
-def redo(growlytics_id: str, merge_id: int) -> ResponseReturnValue:  # noqa: ARG001 - the address has it
+def redo(growlytics_id: str, merge_id: int) -> ResponseReturnValue:
     """Let a merge hold that was undone or stopped."""
-    with database().write() as session:
-        target = session.get_one(Customer, merges.redo(session, place().workspace, merge_id).target_id)
-    flash("Merged.")
-    return redirect(_profile(target))
+
+    def work(session: Session) -> _Outcome:
+        customer = _person(session, growlytics_id)
+        return _outcome(session, customer, merges.redo(session, place().workspace, merge_id))
+
+    done = database().transact(work)
+    if done.are_one:
+        flash("Merged.")
+    else:
+        flash("This merge is set aside: logins say that these are two customers.", "trouble")
+    return redirect(done.profile)
 
 
 @door.post("/resumption")
 def resume(growlytics_id: str) -> ResponseReturnValue:
     """Let logins join visitors with this customer again."""
-    with database().write() as session:
-        merges.resume(session, _person(session, growlytics_id).id)
+    database().transact(lambda session: merges.resume(session, _person(session, growlytics_id).id))
     flash("Logins join visitors with this customer again.")
     return redirect(url_for("profile.show", growlytics_id=growlytics_id))
+
+
+class _Outcome(NamedTuple):
+    """What has become of a merge: the Growlytics ID of its member, whether the two are one, where to go on."""
+
+    member: str
+    are_one: bool
+    profile: str
+
+
+def _outcome(session: Session, customer: Customer, merge: Merge) -> _Outcome:
+    # Read afresh: a merge changes who stands for whom, and may exchange Growlytics IDs.
+    ids = (customer.id, merge.member_id, merge.target_id)
+    query = select(Customer).where(Customer.id.in_(ids)).execution_options(populate_existing=True)
+    here, member, target = map({row.id: row for row in session.scalars(query)}.__getitem__, ids)
+    root = here if here.root_id is None else session.get_one(Customer, here.root_id, populate_existing=True)
+    are_one = (member.root_id or member.id) == (target.root_id or target.id)
+    return _Outcome(member.growlytics_id, are_one, url_for("profile.show", growlytics_id=root.growlytics_id))
 
 
 def _person(session: Session, growlytics_id: str) -> Customer:
@@ -84,7 +118,3 @@ def _preview(session: Session, customer: Customer, other: Customer) -> dict[str,
         return {"preview": evidence.preview(session, place().workspace.id, (customer, other)), "other": other}
     except merges.ImpossibleError as error:
         return {"impossible": str(error), "other": other}
-
-
-def _profile(customer: Customer) -> str:
-    return url_for("profile.show", growlytics_id=customer.growlytics_id)

@@ -17,7 +17,7 @@ door = Blueprint("settings", __name__, url_prefix="/settings")
 
 LONGEST_NAME = 100
 LONGEST_LIST = 20_000
-MOST_MERGES = 100_000
+MOST_MERGES = 1_000
 _FIELDS = ("name", "time_zone", "default_region", "placeholder_ids", "merges_a_day", "keeps_addresses")
 _REMEMBERED = 20  # forms, in the cookie
 
