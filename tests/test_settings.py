@@ -44,13 +44,13 @@ def test_times_on_the_pages_follow_the_workspaces_zone(shop: Shop, alice: FlaskC
         ("time_zone", "Mars/Olympus", "Choose a time zone from the list."),
         ("default_region", "XX", "Choose a region from the list."),
         ("placeholder_ids", "a*b\n" * 6000, "The list has at most 20,000 characters."),
-        ("merges_a_day", "", "Give a whole number from 0 to 100,000."),
-        ("merges_a_day", "-1", "Give a whole number from 0 to 100,000."),
-        ("merges_a_day", "1.5", "Give a whole number from 0 to 100,000."),
-        ("merges_a_day", "many", "Give a whole number from 0 to 100,000."),
-        ("merges_a_day", "١٢", "Give a whole number from 0 to 100,000."),
-        ("merges_a_day", "100001", "Give a whole number from 0 to 100,000."),
-        ("merges_a_day", "9" * 5000, "Give a whole number from 0 to 100,000."),
+        ("merges_a_day", "", "Give a whole number from 0 to 1,000."),
+        ("merges_a_day", "-1", "Give a whole number from 0 to 1,000."),
+        ("merges_a_day", "1.5", "Give a whole number from 0 to 1,000."),
+        ("merges_a_day", "many", "Give a whole number from 0 to 1,000."),
+        ("merges_a_day", "١٢", "Give a whole number from 0 to 1,000."),
+        ("merges_a_day", "1001", "Give a whole number from 0 to 1,000."),
+        ("merges_a_day", "9" * 5000, "Give a whole number from 0 to 1,000."),
     ],
 )
 def test_wrong_setting_is_explained_and_nothing_changes(
@@ -102,7 +102,7 @@ def test_saving_the_refused_ids_unchanged_keeps_following_the_product(shop: Shop
     assert _workspace(shop).placeholder_ids is None
 
 
-@pytest.mark.parametrize(("given", "kept"), [("0", 0), ("7", 7), (" 007 ", 7), ("100000", 100_000)])
+@pytest.mark.parametrize(("given", "kept"), [("0", 0), ("7", 7), (" 007 ", 7), ("1000", 1_000)])
 def test_limit_of_merges_is_changed(shop: Shop, alice: FlaskClient, given: str, kept: int) -> None:
     assert submit(alice, "/settings/workspace", **(GOOD | {"merges_a_day": given})).status_code == 302
     assert _workspace(shop).merges_a_day == kept
