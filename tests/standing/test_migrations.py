@@ -144,7 +144,8 @@ def test_values_of_the_first_version_keep_their_times_and_become_histories(empty
     with migrate.changing_schema(empty) as connection:
         command.upgrade(migrate.config(connection), "0001")
         for statement in (
-            "INSERT INTO workspaces (id, name, time_zone, default_region, created_at) VALUES (1, 'Shop', 'UTC', 'IN', 5)",
+            "INSERT INTO workspaces (id, name, time_zone, default_region, created_at)"
+            " VALUES (1, 'Shop', 'UTC', 'IN', 5)",
             "INSERT INTO customers (id, workspace_id, growlytics_id, system_id, email, created_at, first_seen_at,"
             " last_seen_at, event_count) VALUES (1, 1, 'g1', 'u1', 'a@b.example', 5, 70, 70, 1)",
             "INSERT INTO customer_attributes (customer_id, name, value, reported_at, changed_at)"
