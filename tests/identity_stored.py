@@ -127,6 +127,7 @@ class Look:
         self.roots = [one for one in self.customers if one.root_id is None]
         self.members = {one.id: customers.members(session, one.id) for one in self.roots}
         self.shown = {one.id: attributes.of_person(session, workspace_id, self.members[one.id]) for one in self.roots}
+        self.ends = {one.id: visits.ends(session, self.members[one.id]) for one in self.roots}
         self.system_ids = {one.id: one.system_id or "" for one in self.customers}
 
     def profile(self, customer_id: int) -> Profile:
@@ -175,7 +176,7 @@ class Look:
         return Fact("", self.dids[one.device_id], one.reported_at, one.name, content)
 
     def _visits(self, ids: set[int]) -> Iterator[Visit]:
-        for one in visits.coalesced(_span(visit) for visit in self.visits if visit.customer_id in ids):
+        for one in self._spans(ids):
             yield Visit(
                 self.dids[one.device_id],
                 one.started_at,
@@ -185,6 +186,9 @@ class Look:
                 one.place and (one.place.at, one.place.text),
                 one.exit and (one.exit.at, one.exit.text),
             )
+
+    def _spans(self, ids: set[int]) -> list[visits.Span]:
+        return visits.coalesced(_span(visit) for visit in self.visits if visit.customer_id in ids)
 
     def check(self) -> None:
         """What must hold whatever happened: everything adds up, and everybody is somebody once."""
@@ -207,6 +211,8 @@ class Look:
         assert visited == on_devices
         for root in self.roots:
             assert root.event_count == sum(own[id_] for id_ in self.members[root.id])
+            spans = self._spans(set(self.members[root.id]))
+            assert self.ends[root.id] == (visits.Ends(spans[0], spans[-1]) if spans else None)
 
     def _check_columns(self) -> None:
         for root in self.roots:
@@ -265,4 +271,6 @@ def same(look: Look, history: History) -> None:
     """Fail unless what is stored is what the rules say."""
     look.check()
     assert look.marks() == {did: marks for did, marks in history.marks.items() if marks}
-    assert look.people() == history.people()
+    stored, expected = look.people(), history.people()
+    odd = [one for one in stored if one not in expected], [one for one in expected if one not in stored]
+    assert stored == expected, f"stored: {odd[0]}\nby the rules: {odd[1]}"

@@ -21,7 +21,7 @@ from webapp.db import Database
 from webapp.ingest.changes import Change, EventRecord
 from webapp.models import Merge
 
-RUNS = int(os.environ.get("IDENTITY_RUNS", "30"))
+RUNS = int(os.environ.get("IDENTITY_RUNS", "40"))
 STEPS = int(os.environ.get("IDENTITY_STEPS", "25"))
 
 changes = st.one_of(

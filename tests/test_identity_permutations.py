@@ -18,7 +18,7 @@ from tests.world import Shop
 from webapp import attributes
 from webapp.ingest.changes import Change, DeviceInfo
 
-EXAMPLES = int(os.environ.get("PERMUTATION_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("PERMUTATION_EXAMPLES", "100"))
 infos: st.SearchStrategy[Change] = st.builds(DeviceInfo, devices, st.sampled_from([{"v": 1}, {"v": 2}]), times)
 
 

@@ -1,6 +1,6 @@
 """Logins, logouts, events, merges and undoing all at once: nobody is refused, and the profiles are what the rules say.
 
-IDENTITY_WINDOWS sets how many bursts of eight threads there are on each engine.
+IDENTITY_WINDOWS sets how many bursts of eight threads there are on each engine, half of them with merges by hand.
 """
 
 import os
@@ -20,7 +20,7 @@ from webapp.clock import MINUTE
 from webapp.db import Database
 from webapp.ingest.changes import Attribute, Change, CustomerUpdate, EventRecord, Login, Logout, OnDevice
 
-WINDOWS = int(os.environ.get("IDENTITY_WINDOWS", "15"))
+WINDOWS = int(os.environ.get("IDENTITY_WINDOWS", "16"))
 THREADS = 8
 STEPS = 8  # of each thread in a window
 PATIENCE = 60  # seconds
@@ -122,7 +122,7 @@ def _set(database: Database, value: str) -> None:
 @pytest.mark.parametrize("by_hand", [False, True], ids=["requests", "requests and merges by hand"])
 def test_outcome_of_doing_it_all_at_once_is_what_the_rules_say(hasty_shop: Shop, by_hand: bool) -> None:
     order = ranks(hasty_shop.database, SYSTEM_IDS)
-    for window in range(WINDOWS):
+    for window in range(WINDOWS // 2):
         store, history = Store(hasty_shop.database), History(order.__getitem__)
         for client in _at_once(store, window, by_hand):
             for told in client.told:
