@@ -7,8 +7,10 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
 
 from webapp import api, assets, config, filters, headers, htmx, pages
+from webapp.api.call import House
 from webapp.config import Settings
 from webapp.db import Database
+from webapp.ingest.group import GroupCommit
 from webapp.places import Places
 from webapp.proxies import TrustedProxies
 
@@ -40,12 +42,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # answers read in the order in which they are written
     app.json.ensure_ascii = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.extensions["places"] = Places(settings.geoip_database)
-    app.extensions["database"] = Database(settings.url)
-    csrf = CSRFProtect(app)
-    for blueprint in api.DOORS:
-        csrf.exempt(blueprint)  # machines carry keys, not cookies
-    api.register(app)
+    app.extensions["places"] = places = Places(settings.geoip_database)
+    app.extensions["database"] = database = Database(settings.url)
+    app.extensions["house"] = house = House(database, GroupCommit(database), places, settings.country_header)
+    api.register(app, house, CSRFProtect(app))
     pages.register(app)
     assets.register(app)
     filters.register(app)
