@@ -2,7 +2,7 @@
 
 from flask import Flask, Response, request
 from flask.json.provider import DefaultJSONProvider
-from flask.sessions import SecureCookieSessionInterface
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
 
@@ -20,6 +20,10 @@ class _Cookies(SecureCookieSessionInterface):
 
     def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - the signature is Flask's
         return request.is_secure
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not api.is_api(request.path):  # machines carry keys, not cookies
+            super().save_session(app, session, response)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -4,11 +4,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Executable, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ClauseElement, ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.orm import Session
 
@@ -192,7 +191,7 @@ def _stored(session: Session, keys: Sequence[_Key]) -> set[_Key]:
 
 def _present(session: Session, roots: Sequence[int]) -> Iterator[tuple[int, _Held]]:
     """The current values of all profiles of these persons, each with its root."""
-    for root_id, *held in session.connection().execute(_PRESENT, {"roots": roots}):
+    for root_id, *held in session.info["connection"].execute(_PRESENT, {"roots": roots}):
         yield root_id, _Held(*held)
 
 
@@ -206,29 +205,25 @@ _PRESENT = (
 )
 
 
-@cache
-def _finding(dialect: str) -> Executable:
+def _finding(dialect: str) -> ClauseElement:
     told = db.given(dialect, _VALUES.primary_key).subquery("told")
     return select(*told.c).join(_VALUES, and_(*(_VALUES.c[one.name] == one for one in told.c)))
 
 
-@cache
-def _adding(dialect: str) -> Executable:
+def _adding(dialect: str) -> ClauseElement:
     columns = [_VALUES.c[name] for name in _HELD]
-    adding: Executable = db.inserting(dialect)(_VALUES).from_select(columns, db.given(dialect, columns))
+    adding: ClauseElement = db.inserting(dialect)(_VALUES).from_select(columns, db.given(dialect, columns))
     return adding
 
 
-@cache
-def _changing(dialect: str) -> Executable:
+def _changing(dialect: str) -> ClauseElement:
     changed = [_VALUES.c.until_at, _VALUES.c.is_current]
     told = db.given(dialect, [*_VALUES.primary_key, *changed]).subquery("told")
     where = [column == told.c[column.name] for column in _VALUES.primary_key]
     return sql_update(_VALUES).where(*where).values({column.name: told.c[column.name] for column in changed})
 
 
-@cache
-def _naming(dialect: str) -> Executable:
+def _naming(dialect: str) -> ClauseElement:
     told = db.given(dialect, [_CUSTOMERS.c[name] for name in ("id", *RESERVED)]).subquery("told")
     return sql_update(_CUSTOMERS).where(_CUSTOMERS.c.id == told.c.id).values({name: told.c[name] for name in RESERVED})
 
@@ -370,12 +365,11 @@ def note_ignored(arrival: Arrival, noted: Sequence[tuple[int, str, Ignored]]) ->
         db.execute(arrival.session, _noting, list(rows.values()))
 
 
-@cache
-def _noting(dialect: str) -> Executable:
+def _noting(dialect: str) -> ClauseElement:
     table = Base.metadata.tables[IgnoredValue.__tablename__]
     statement = db.inserting(dialect)(table).from_select(list(table.c), db.given(dialect, table.c))
     latest = {name: statement.excluded[name] for name in ("expected", "sample", "last_at")}
-    noting: Executable = statement.on_conflict_do_update(
+    noting: ClauseElement = statement.on_conflict_do_update(
         index_elements=list(table.primary_key), set_=latest | {"count": table.c.count + statement.excluded.count}
     )
     return noting

@@ -3,10 +3,9 @@
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Executable, Select, bindparam, func, select, tuple_
+from sqlalchemy import ClauseElement, Select, bindparam, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp import db, search
@@ -79,7 +78,7 @@ _LOCK = (
 
 def _locked(arrival: Arrival, system_ids: list[str]) -> dict[str, int]:
     wanted = {"workspace_id": arrival.workspace.id, "system_ids": system_ids}
-    return {row.system_id: row.id for row in arrival.session.connection().execute(_LOCK, wanted)}
+    return {row.system_id: row.id for row in arrival.session.info["connection"].execute(_LOCK, wanted)}
 
 
 def hold(session: Session, customer_ids: Iterable[int]) -> dict[int, int]:
@@ -104,12 +103,11 @@ def _create_registered(arrival: Arrival, system_ids: list[str]) -> None:
     search.add(arrival.session, arrival.workspace, values)
 
 
-@cache
-def _creating(dialect: str) -> Executable:
+def _creating(dialect: str) -> ClauseElement:
     columns = [_CUSTOMERS.c[name] for name in ("system_id", *_FRESH)]
     statement = db.inserting(dialect)(_CUSTOMERS).from_select(columns, db.given(dialect, columns))
     statement = statement.on_conflict_do_nothing(index_elements=["workspace_id", "system_id"])
-    made: Executable = statement.returning(*(_CUSTOMERS.c[name] for name in ("id", "system_id", "growlytics_id")))
+    made: ClauseElement = statement.returning(*(_CUSTOMERS.c[name] for name in ("id", "system_id", "growlytics_id")))
     return made
 
 

@@ -6,10 +6,10 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Executable, case, column, func, select, tuple_, union_all, update
+import orjson
+from sqlalchemy import ClauseElement, ColumnElement, case, column, func, select, tuple_, union_all, update
 from sqlalchemy.orm import Session, aliased
 
 from webapp import db, registry, visits
@@ -121,10 +121,9 @@ def record(session: Session, records: Sequence[Record], received_at: int) -> lis
     return [came[key] for key in stored]
 
 
-@cache
-def _recording(dialect: str) -> Executable:
+def _recording(dialect: str) -> ClauseElement:
     statement = db.inserting(dialect)(_EVENTS).from_select(list(_EVENTS.c), db.given(dialect, _EVENTS.c))
-    recording: Executable = statement.on_conflict_do_nothing().returning(*_EVENTS.primary_key)
+    recording: ClauseElement = statement.on_conflict_do_nothing().returning(*_EVENTS.primary_key)
     return recording
 
 
@@ -146,7 +145,7 @@ def _row(record: Record, received_at: int) -> dict[str, Any]:
         "reported_at": change.reported_at if has_time else received_at,
         "id": _digest(change) if has_time else secrets.randbits(_ID_BITS),
         "name": change.name,
-        "attributes": json.dumps(record.settled.kept, ensure_ascii=False, separators=(",", ":")),
+        "attributes": orjson.dumps(record.settled.kept).decode(),
         "received_at": received_at,
         "device_id": record.device and record.device.id,
         "context": None if change.context is NOWHERE else _as_json(change.context),
@@ -167,8 +166,8 @@ def _digest(change: EventRecord) -> int:
     content: list[Any] = [change.name, {attribute.name: _plain(attribute.value) for attribute in change.attributes}]
     if isinstance(change.who, OnDevice):
         content.append(change.who.did)
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    digest = hashlib.blake2b(text, digest_size=8).digest()
     return int.from_bytes(digest, "big") >> (64 - _ID_BITS)
 
 
@@ -203,8 +202,7 @@ def _count(session: Session, owners: Iterable[Owner], rows: list[dict[str, Any]]
     add_to_counts(session, Counter((row["customer_id"], row["name"]) for row in rows))
 
 
-@cache
-def _counting(dialect: str) -> Executable:
+def _counting(dialect: str) -> ClauseElement:
     customers = Base.metadata.tables[Customer.__tablename__]
     at = customers.c.last_seen_at.type
     columns = [column(name, at) for name in ("id", "number", "own", "earliest", "latest")]
@@ -231,11 +229,10 @@ def add_to_counts(session: Session, counts: Mapping[tuple[int, str], int]) -> No
     db.execute(session, _adding, rows)
 
 
-@cache
-def _adding(dialect: str) -> Executable:
+def _adding(dialect: str) -> ClauseElement:
     table = Base.metadata.tables[EventCount.__tablename__]
     statement = db.inserting(dialect)(table).from_select(list(table.c), db.given(dialect, table.c))
-    adding: Executable = statement.on_conflict_do_update(
+    adding: ClauseElement = statement.on_conflict_do_update(
         index_elements=list(table.primary_key), set_={"count": table.c.count + statement.excluded.count}
     )
     return adding

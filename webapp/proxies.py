@@ -1,6 +1,7 @@
 """Believing X-Forwarded-* headers and the country of a request, but only when a trusted proxy sent them."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ class TrustedProxies:
         self._app = app
         self._behind_proxy = ProxyFix(app, x_for=1, x_proto=1, x_host=1)
         self._networks = networks
+        self._trusts = lru_cache(maxsize=1024)(self._is_trusted)  # most requests come from a few addresses
         self._country_key = f"HTTP_{(country_header or '').upper().replace('-', '_')}"
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -30,7 +32,7 @@ class TrustedProxies:
         environ.pop(self._country_key, None)
         return self._app(environ, start_response)
 
-    def _trusts(self, peer: str) -> bool:
+    def _is_trusted(self, peer: str) -> bool:
         try:
             address = ip_address(peer)
         except ValueError:

@@ -8,12 +8,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from itertools import chain
 from typing import NamedTuple
 
 import phonenumbers
-from sqlalchemy import ColumnElement, Executable, Row, delete, exists, func, select
+from sqlalchemy import ClauseElement, ColumnElement, Row, delete, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from webapp import db
@@ -186,11 +186,10 @@ def add(session: Session, workspace: Workspace, values: Iterable[tuple[int, str,
         db.execute(session, _adding, rows)
 
 
-@cache
-def _adding(dialect: str) -> Executable:
+def _adding(dialect: str) -> ClauseElement:
     table = Base.metadata.tables[SearchTerm.__tablename__]
     statement = db.inserting(dialect)(table).from_select(list(table.c), db.given(dialect, table.c))
-    adding: Executable = statement.on_conflict_do_nothing()
+    adding: ClauseElement = statement.on_conflict_do_nothing()
     return adding
 
 

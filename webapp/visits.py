@@ -8,11 +8,10 @@ login in the middle doesn't cut a visit in two.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from sqlalchemy import Executable, Row, delete, func, select, tuple_
+from sqlalchemy import ClauseElement, Row, delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from webapp import clock, db
@@ -167,8 +166,7 @@ def extend(session: Session, moments: Mapping[_Whose, Sequence[Span]]) -> None:
     _store(session, {whose: (before[whose], coalesced([*before[whose], *moments[whose]])) for whose in moments})
 
 
-@cache
-def _near(dialect: str) -> Executable:
+def _near(dialect: str) -> ClauseElement:
     """The visits that are not over before `ended_at` and don't begin after `started_at`."""
     names = ("customer_id", "device_id", "started_at", "ended_at")
     told = db.given(dialect, [_VISITS.c[name] for name in names]).subquery("told").c
@@ -203,17 +201,15 @@ def _store(session: Session, changes: Mapping[_Whose, tuple[list[Span], list[Spa
         db.execute(session, _storing, rows)
 
 
-@cache
-def _deleting(dialect: str) -> Executable:
+def _deleting(dialect: str) -> ClauseElement:
     told = db.given(dialect, _VISITS.primary_key)
     return delete(_VISITS).where(tuple_(*_VISITS.primary_key).in_(told))
 
 
-@cache
-def _storing(dialect: str) -> Executable:
+def _storing(dialect: str) -> ClauseElement:
     statement = db.inserting(dialect)(_VISITS).from_select(list(_VISITS.c), db.given(dialect, _VISITS.c))
     changed = {one.name: statement.excluded[one.name] for one in _VISITS.c if not one.primary_key}
-    storing: Executable = statement.on_conflict_do_update(index_elements=list(_VISITS.primary_key), set_=changed)
+    storing: ClauseElement = statement.on_conflict_do_update(index_elements=list(_VISITS.primary_key), set_=changed)
     return storing
 
 

@@ -6,12 +6,13 @@ from urllib.parse import parse_qs
 
 from webapp import values
 from webapp.api import bodies, replies
+from webapp.api.bodies import Decoded
 from webapp.api.call import Call
 from webapp.api.errors import ApiError, Faults, fault, label
 from webapp.api.replies import Reply
 from webapp.api.rest import MOST_CUSTOM_ATTRIBUTES
 from webapp.api.shapes import MOST_EVENT_ATTRIBUTES, MOST_SENT_ATTRIBUTES, Reader
-from webapp.ingest.changes import Change, CustomerUpdate, EventRecord, Fault, RefusedError
+from webapp.ingest.changes import Attribute, Change, CustomerUpdate, EventRecord, Fault, RefusedError
 from webapp.ingest.retries import Outcome
 
 MOST_BYTES = 5_000_000  # also of what a compressed body unpacks to
@@ -38,15 +39,24 @@ class _ChangeReader(Reader):
         """What it is, None where it doesn't say; faults are noted."""
         type_ = self._text_in(self.body, "type", [])
         if type_ == "customer":
-            attributes = self.attributes(values.SCALARS, (dict, list), MOST_SENT_ATTRIBUTES, is_required=False)
-            return CustomerUpdate(self.system_id("id"), attributes, MOST_CUSTOM_ATTRIBUTES)
+            return CustomerUpdate(
+                who=self.system_id("id"),
+                attributes=self._told(values.SCALARS, MOST_SENT_ATTRIBUTES),
+                limit=MOST_CUSTOM_ATTRIBUTES,
+            )
         if type_ == "event":
-            attributes = self.attributes(values.EVENT_TYPES, (dict, list), MOST_EVENT_ATTRIBUTES, is_required=False)
-            at = self.time() if "time" in self.body else None
-            return EventRecord(self.system_id("customerId"), self.event_name(), attributes, at)
+            return EventRecord(
+                who=self.system_id("customerId"),
+                name=self.event_name(),
+                reported_at=self.time() if "time" in self.body else None,
+                attributes=self._told(values.EVENT_TYPES, MOST_EVENT_ATTRIBUTES),
+            )
         if type_ is not None:
             self._not('"customer" or "event"', "any.only", ["type"], type_)
         return None
+
+    def _told(self, types: Sequence[str], most: int) -> tuple[Attribute, ...]:
+        return self.attributes(types, (dict, list), most, is_required=False)
 
 
 def batch(call: Call) -> Reply:
@@ -68,25 +78,25 @@ def batch(call: Call) -> Reply:
     return _answer(read, places, outcome)
 
 
-def _items(call: Call) -> Sequence[Any]:
+def _items(call: Call) -> Sequence[Decoded | ApiError]:
     """The decoded changes of the body; where one can't be decoded, its ApiError. Raises ApiError (422)."""
     mimetype = (call.environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
     if mimetype in LINES:
         lines = [line for line in call.body.splitlines() if line.strip()]
         _check_number(len(lines))
         return [_decoded(line) for line in lines]
-    body = bodies.decoded(call.body)
+    body, is_plain = bodies.decode(call.body)
     changes = body.get("changes") if isinstance(body, dict) else None
     if not isinstance(changes, list):
         message = 'the body must be {"changes": [...]}, or one change to a line as application/x-ndjson'
         raise ApiError(422, [fault(message, "array.base", ["changes"])])
     _check_number(len(changes))
-    return changes
+    return [Decoded(one, is_plain) for one in changes]
 
 
-def _decoded(line: bytes) -> Any:
+def _decoded(line: bytes) -> Decoded | ApiError:
     try:
-        return bodies.decoded(line, "the line")
+        return bodies.decode(line, "the line")
     except ApiError as error:
         return error
 
@@ -97,13 +107,13 @@ def _check_number(number: int) -> None:
         raise ApiError(422, [fault(message, "batch.max", ["changes"], limit=MOST_CHANGES, count=number)])
 
 
-def _read(item: Any, call: Call) -> _Read:
+def _read(item: Decoded | ApiError, call: Call) -> _Read:
     if isinstance(item, ApiError):
         return _Read(None, item.faults)
-    if not isinstance(item, dict):
+    if not isinstance(item.value, dict):
         return _Read(None, [fault("the change must be a JSON object", "object.base")])
     try:
-        reader = _ChangeReader(item, bodies.checked(item), call.workspace)
+        reader = _ChangeReader(item.value, item.faults(), call.workspace)
         change = reader.change()
         reader.faults.refuse()
     except ApiError as error:

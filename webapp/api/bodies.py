@@ -1,6 +1,7 @@
 """From the bytes of a request to JSON that both databases can store, or to every fault in it.
 
-The parser is the standard library's: it tells duplicate keys apart, and its limits are known (see docs/decisions).
+A text that may have a fault is parsed by the standard library's parser: it tells duplicate keys apart, and its limits
+are known. All others take a quick way with the same result (see docs/decisions/0002 and 0010).
 """
 
 import json
@@ -8,7 +9,9 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from webapp.api.errors import NOT_TEXT, ApiError, Faults, fault
 
@@ -32,14 +35,76 @@ class _Duplicates(dict[str, Any]):
 
 def parse(data: bytes) -> tuple[dict[str, Any], Faults]:
     """The body as an object, and the faults of its texts and numbers so far. Raises ApiError (422) where it is none."""
-    body = decoded(data)
-    if not isinstance(body, dict):
+    decoded = decode(data)
+    if not isinstance(decoded.value, dict):
         raise _unusable("the body must be a JSON object", "object.base")
-    return body, checked(body)
+    return decoded.value, decoded.faults()
 
 
-def decoded(data: bytes, what: str = "the body") -> Any:
-    """The JSON value that `what` is, not yet checked. Raises ApiError (422) where it isn't JSON."""
+class Decoded(NamedTuple):
+    """A JSON value, and whether it is known already to have no fault in its texts, numbers and keys."""
+
+    value: Any
+    is_plain: bool
+
+    def faults(self) -> Faults:
+        """What can't be stored of it, whatever it is for."""
+        return Faults() if self.is_plain else checked(self.value)
+
+
+def decode(data: bytes, what: str = "the body") -> Decoded:
+    """The JSON value that `what` is. Raises ApiError (422) where it isn't JSON."""
+    plain = _plain(data)
+    return Decoded(_carefully(data, what), False) if plain is None else Decoded(plain, True)
+
+
+def _plain(data: bytes) -> Any:
+    """The value of a text in which nothing calls for a closer look, as in nearly every one; else None.
+
+    The parser used here is ten times as fast, but says nothing of keys that occur twice, and makes another number of
+    one that is too large.
+    """
+    # Characters that can't be stored come as escapes, or the text isn't UTF-8, which this parser refuses.
+    if b"\\u" in data or any(space in data for space in _BEFORE_COLON):
+        return None
+    try:
+        value = orjson.loads(data)
+        # Without space before a colon, every key ends in these two bytes: there are as many as there are keys, unless
+        # one occurs twice or they stand in a text.
+        return value if data.count(b'":') == _keys(value, 0) else None
+    except (orjson.JSONDecodeError, _SuspectError):
+        return None
+
+
+_BEFORE_COLON = (b" :", b"\t:", b"\n:", b"\r:")
+
+
+class _SuspectError(Exception):
+    """There is something in a value that may be a fault."""
+
+
+def _keys(value: Any, depth: int) -> int:
+    """How many keys there are in a value and all its parts. Raises _SuspectError."""
+    number = 0
+    parts: Iterable[Any] = ()
+    if type(value) is dict:
+        number, parts = len(value), value.values()
+    elif type(value) is list:
+        parts = value
+    for part in parts:
+        kind = type(part)
+        if kind is dict or kind is list:
+            if depth == DEEPEST - 2:
+                raise _SuspectError
+            number += _keys(part, depth + 1)
+        # A whole number that is a little too small has become the float that is the limit.
+        elif (kind is int and not -_WHOLE <= part < _WHOLE) or (kind is float and not -_WHOLE < part < _WHOLE):
+            raise _SuspectError
+    return number
+
+
+def _carefully(data: bytes, what: str) -> Any:
+    """The JSON value that `what` is, with what is at fault in it marked. Raises ApiError (422) where it isn't JSON."""
     if not data.strip():
         raise _unusable(f"{what} is empty; send a JSON object", "json.empty")
     try:

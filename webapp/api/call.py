@@ -6,6 +6,7 @@ import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 from werkzeug.wsgi import get_content_length
@@ -130,8 +131,13 @@ class Call:
 
 def header(environ: "WSGIEnvironment", name: str) -> str | None:
     """A header of a WSGI request; None where it isn't there."""
-    found = environ.get(f"HTTP_{name.upper().replace('-', '_')}")
+    found = environ.get(_variable(name))
     return None if found is None else str(found)
+
+
+@cache
+def _variable(name: str) -> str:
+    return f"HTTP_{name.upper().replace('-', '_')}"
 
 
 def received(environ: "WSGIEnvironment", most: int) -> bytes:

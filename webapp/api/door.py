@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from flask import Response, request
+from werkzeug.http import HTTP_STATUS_CODES
 
 from webapp import db, headers, keys
 from webapp.api import errors
@@ -79,7 +79,7 @@ class Ahead:
             return self._app(environ, start_response)
         found = self._door.answer(environ)
         start_response(
-            f"{found.status} {HTTPStatus(found.status).phrase}",
+            f"{found.status} {HTTP_STATUS_CODES[found.status].upper()}",
             [
                 ("Content-Type", _MIMETYPE),
                 ("Content-Length", str(len(found.body))),

@@ -105,6 +105,8 @@ class Reader:
 
     def _keyed(self, given: dict[str, Any], types: Sequence[str]) -> tuple[Attribute, ...]:
         for name, value in given.items():
+            if type(value) in _SCALARS and _is_short(name, self.longest_name) and _is_short(value):
+                continue
             self._check_name([self.attributes_field, name], name, "has a name that")
             self._check_inferred([self.attributes_field, name], value, types)
         return tuple(Attribute(name, value, None) for name, value in given.items())
@@ -126,6 +128,10 @@ class Reader:
         return tuple(found)
 
     def _item(self, path: Path, item: dict[str, Any], types: Sequence[str]) -> Attribute:
+        name, type_, value = item.get("name"), item.get("type"), item.get("value")
+        # Nearly always there is nothing to be said, and then nothing is asked twice.
+        if type(value) in _EXACT.get(type_, ()) and _is_short(name, self.longest_name) and _is_short(value):
+            return Attribute(str(name), value, type_)
         name = self._text_in(item, "name", path)
         if name is not None:
             self._check_name([*path, "name"], name)
@@ -195,6 +201,17 @@ class Reader:
         else:
             self.faults.add([*path, field], "is required", "any.required")
         return None
+
+
+_EXACT: dict[Any, tuple[type, ...]] = {"string": (str,), "number": (int, float), "boolean": (bool,)}
+_SCALARS = (str, int, float, bool)
+
+
+def _is_short(value: object, most: int | None = None) -> bool:
+    """Whether a value is too short to be measured; a name (`most`: its limit, in characters) isn't blank either."""
+    if most is not None:
+        return isinstance(value, str) and len(value) <= most and not (value.isspace() or not value)
+    return not isinstance(value, str) or len(value) <= LONGEST_STRING // 4  # bytes to a character
 
 
 def _kind(value: object) -> str:

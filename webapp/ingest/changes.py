@@ -13,8 +13,7 @@ class Source:
     key_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """A named value. `type` is None where the client didn't say: then it follows from the value and the registry."""
 
     name: str
