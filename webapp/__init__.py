@@ -6,11 +6,14 @@ from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
 
-from webapp import api, assets, config, filters, headers, htmx, pages
+from webapp import api, assets, config, db, filters, headers, htmx, metrics, occupancy, pages, readiness, watch
 from webapp.config import Settings
 from webapp.db import Database
+from webapp.logs import RequestIds
+from webapp.metrics import Metrics
 from webapp.places import Places
 from webapp.proxies import TrustedProxies
+from webapp.readiness import Readiness
 
 
 class _Cookies(SecureCookieSessionInterface):
@@ -21,7 +24,7 @@ class _Cookies(SecureCookieSessionInterface):
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The WSGI application. Raises ConfigError when a setting is wrong."""
+    """The WSGI application. Raises ConfigError when a setting is wrong, OccupiedError during a restore."""
     settings = settings or config.load()
     app = Flask("webapp", template_folder=str(assets.folder("templates")), static_folder=str(assets.folder("static")))
     app.config.update(
@@ -32,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=1_000_000,  # forms; the API reads and bounds its bodies itself
         SEND_FILE_MAX_AGE_DEFAULT=31_536_000,
         COUNTRY_HEADER=settings.country_header,
+        METRICS_TOKEN=settings.metrics_token and settings.metrics_token.get_secret_value(),
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,  # wants a Referer, which our own policy withholds; the guards check the site
     )
@@ -41,7 +45,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.ensure_ascii = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["places"] = Places(settings.geoip_database)
-    app.extensions["database"] = Database(settings.url)
+    _open_database(app, settings)
+    watch.register(app)  # first, so that it also sees what the guards turn away
     csrf = CSRFProtect(app)
     for blueprint in api.DOORS:
         csrf.exempt(blueprint)  # machines carry keys, not cookies
@@ -53,13 +58,26 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.after_request(headers.add)
     app.after_request(htmx.vary)
     app.add_url_rule("/healthz", "healthz", _healthz)
+    app.add_url_rule("/readyz", "readyz", readiness.answer)
+    app.add_url_rule("/metrics", "metrics", metrics.answer)
     app.wsgi_app = TrustedProxies(  # type: ignore[method-assign]
-        app.wsgi_app, settings.trusted_proxies, settings.country_header
+        RequestIds(app.wsgi_app), settings.trusted_proxies, settings.country_header
     )
     return app
 
 
+def _open_database(app: Flask, settings: Settings) -> None:
+    file = settings.database_file
+    database = Database(settings.url)
+    app.extensions["database"] = database
+    app.extensions["occupancy"] = None if file is None else occupancy.shared(file)  # for as long as the app lives
+    app.extensions["readiness"] = Readiness(database, file)
+    app.extensions["metrics"] = Metrics(file)
+
+
 def _error(error: Exception) -> ResponseReturnValue:
+    watch.failed(error)
+    readiness.readiness().refused(db.trouble(error))
     return api.error_response(error) if api.is_api(request.path) else pages.error_response(error)
 
 
