@@ -91,8 +91,7 @@ class Readiness:
     def examine(self) -> str | None:
         """Look at everything; takes as long as it takes."""
         if self._file is not None:
-            self._inode = self._inode or _inode(self._file)
-            if self._inode is None or _inode(self._file) != self._inode:
+            if self._inode is not None and _inode(self._file) != self._inode:
                 return MOVED  # what is written to a deleted file would be lost
             if shutil.disk_usage(self._file.parent).free < _LEAST_SPACE:
                 return FULL
@@ -104,6 +103,7 @@ class Readiness:
                 revision = session.scalar(_WRITE)
         except SQLAlchemyError as error:
             return _in_words(error)
+        self._inode = self._inode or _inode(self._file)
         return _lack(revision)
 
 
