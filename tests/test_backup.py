@@ -17,7 +17,8 @@ import pytest
 from alembic import command
 
 from tests.conftest import settings_for
-from tests.installations import Server, get, post, run, serving
+from tests.installations import PATIENCE, SCRIPT, Server, get, post, run, serving
+from tests.server import environment
 from webapp import backup, migrate, occupancy, restore
 from webapp.backup import BackupError
 from webapp.db import Database, sqlite_library
@@ -206,6 +207,20 @@ def _damage(file: Path) -> None:
         opened.write(b"\xff" * 4 * 4096)
 
 
+def test_backup_that_is_ended_leaves_nothing_behind(database: Path, tmp_path: Path) -> None:
+    with closing(_connect(database)) as connection:
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")  # so that it has to wait
+        ended = subprocess.Popen([SCRIPT, "backup", "copy.sqlite3"], cwd=tmp_path, env=environment())
+        until = time.monotonic() + PATIENCE
+        while not list(tmp_path.glob(".copy.*.part")):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        ended.terminate()
+    assert ended.wait(PATIENCE) == 143
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of half a megabyte."""
@@ -259,6 +274,18 @@ def test_restored_database_takes_the_place_of_the_one_that_was_there(database: P
     assert _is_marked(kept, "later")
     assert stat.S_IMODE(database.stat().st_mode) == 0o600
     assert copy.read_bytes() == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_restores_belongs_to_the_owner_of_the_database(database: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.sqlite3"
+    backup.make(database, copy)
+    os.chown(database, 1234, 1235)
+    restore.restore(copy, database)
+    for path in (database, Path(f"{database}.lock")):
+        assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1235)
+    with occupancy.shared(database):
+        pass
 
 
 def test_backup_is_restored_where_there_is_no_database(database: Path, tmp_path: Path) -> None:

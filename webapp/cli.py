@@ -1,11 +1,12 @@
 """The console script `customer-profiles`."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
@@ -37,7 +38,12 @@ P = ParamSpec("P")
 def main() -> None:
     """Run the console script."""
     os.umask(0o077)  # the embedded database holds a shop's customers: nobody else on the machine reads it
+    signal.signal(signal.SIGTERM, _end)
     commands()
+
+
+def _end(_signal: int, _frame: object) -> NoReturn:
+    sys.exit(128 + signal.SIGTERM)  # as an exception, so that half a backup is removed
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
