@@ -18,8 +18,9 @@ from webapp import attributes, clock, customers, merges, users, visits, workspac
 from webapp.db import Database
 from webapp.ingest import batch
 from webapp.ingest.changes import Change, Login, OnDevice, Source
-from webapp.models import AttributeValue, Customer, Device, DeviceLogin, Event, Merge, Workspace
+from webapp.models import AttributeValue, Customer, Device, DeviceLogin, Event, EventCount, Merge, Workspace
 from webapp.models import Visit as StoredVisit
+from webapp.registry import RESERVED
 
 SOURCE = Source("/test")
 _numbers = count()
@@ -121,6 +122,8 @@ class Look:
         self.devices = list(session.scalars(select(Device).where(Device.workspace_id == workspace_id)))
         self.dids = {one.id: one.did for one in self.devices}
         self.events = list(session.scalars(select(Event).where(Event.customer_id.in_(ids))))
+        counts = select(EventCount).where(EventCount.customer_id.in_(ids), EventCount.count != 0)
+        self.event_counts = {(one.customer_id, one.name): one.count for one in session.scalars(counts)}
         self.values = list(session.scalars(select(AttributeValue).where(AttributeValue.customer_id.in_(ids))))
         self.visits = list(session.scalars(select(StoredVisit).where(StoredVisit.customer_id.in_(ids))))
         self.logins = list(session.scalars(select(DeviceLogin).where(DeviceLogin.device_id.in_(self.dids))))
@@ -204,6 +207,7 @@ class Look:
     def _check_counts(self) -> None:
         own = Counter(one.customer_id for one in self.events)
         assert {one.id: one.own_event_count for one in self.customers if one.own_event_count} == own
+        assert self.event_counts == Counter((one.customer_id, one.name) for one in self.events)
         on_devices = Counter((one.customer_id, one.device_id) for one in self.events if one.device_id is not None)
         visited: Counter[Any] = Counter()
         for visit in self.visits:
@@ -217,7 +221,7 @@ class Look:
     def _check_columns(self) -> None:
         for root in self.roots:
             values = {one.name: one.value for one in self.shown[root.id]}
-            assert [root.name, root.email, root.mobile] == [values.get(name) for name in attributes.RESERVED]
+            assert [root.name, root.email, root.mobile] == [values.get(name) for name in RESERVED]
         current = Counter((one.customer_id, one.name) for one in self.values if one.is_current)
         assert current == Counter({(one.customer_id, one.name) for one in self.values})
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.world import SMALLEST, Shop, faults, is_taken, rows, stored
 from webapp import clock
-from webapp.ingest import batch
+from webapp.ingest import retries
 from webapp.models import ApiKey, Event, IdempotencyKey
 
 every_endpoint = pytest.mark.parametrize("path", list(SMALLEST))
@@ -121,7 +121,7 @@ def test_key_is_forgotten_after_its_lifetime(shop: Shop) -> None:
     shop.send(EVENT, SMALLEST[EVENT], Idempotency_Key="k1")
     with shop.database.write() as session:
         kept = session.get_one(IdempotencyKey, (shop.workspace.id, "k1"))
-        kept.created_at = clock.now() - batch.KEY_LIFETIME - clock.SECOND
+        kept.created_at = clock.now() - retries.KEY_LIFETIME - clock.SECOND
         session.query(ApiKey).update({ApiKey.last_used_at: kept.created_at})  # tidied once a minute, as keys are used
     shop.send(EVENT, SMALLEST[EVENT] | {"name": "Viewed"}, Idempotency_Key="k1")
     assert rows(shop.database, Event) == 2

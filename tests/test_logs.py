@@ -95,7 +95,7 @@ def test_failures_are_logged_without_personal_data(
         IntegrityError("INSERT", {"email": EMAIL}, psycopg.errors.UniqueViolation(f"Key (email)=({EMAIL}) exists.")),
         OperationalError("SELECT", {"email": EMAIL}, psycopg.OperationalError(f"gone\nCONTEXT: {EMAIL}")),
     ):
-        for place in ("webapp.pages.people.search.find", "webapp.api.door.batch.submit"):
+        for place in ("webapp.pages.people.search.find", "webapp.ingest.group.batch.alone"):
             monkeypatch.setattr(place, _raising(error))
         assert alice.get(f"/customers?q={EMAIL}").status_code in {500, 503}
         assert shop.send("/track/user", {"id": SYSTEM_ID, "attributes": {}}).status_code in {500, 503}

@@ -10,7 +10,6 @@ from werkzeug.test import TestResponse
 
 from tests.world import LAUNCH, MOBILE, NOON, SMALLEST, Shop, faults, is_taken, rows, stored
 from webapp import clock
-from webapp.api import mobile
 from webapp.models import Customer, Device, DeviceLogin, Event, Workspace
 from webapp.places import Place, Places
 
@@ -624,7 +623,7 @@ def test_utm_of_a_launch_is_source_medium_and_campaign(shop: Shop) -> None:
 
 @pytest.mark.parametrize("path", [LAUNCH, EVENT])
 def test_place_and_shortened_address_are_kept_with_what_happens(shop: Shop, path: str) -> None:
-    pune = shop.app.extensions["places"] = _Pune()
+    pune = shop.app.extensions["house"].places = _Pune()
     assert is_taken(_from(shop, PHONE, path, SMALLEST[path]))
     assert pune.asked == [PHONE, None]
     context = _context(shop)
@@ -637,8 +636,8 @@ def test_place_and_shortened_address_are_kept_with_what_happens(shop: Shop, path
 
 
 def test_country_is_asked_of_the_header_that_is_set(shop: Shop) -> None:
-    pune = shop.app.extensions["places"] = _Pune()
-    shop.app.config["COUNTRY_HEADER"] = "CF-IPCountry"
+    pune = shop.app.extensions["house"].places = _Pune()
+    shop.app.extensions["house"].country_header = "CF-IPCountry"
     for country in ("IN", "NP"):
         _from(shop, PHONE, EVENT, SMALLEST[EVENT], CF_IPCountry=country)
     _from(shop, PHONE, EVENT, SMALLEST[EVENT])
@@ -649,25 +648,20 @@ def test_country_is_asked_of_the_header_that_is_set(shop: Shop) -> None:
 def test_address_is_not_kept_where_the_workspace_says_so(shop: Shop, path: str) -> None:
     with shop.database.write() as session:
         session.get_one(Workspace, shop.workspace.id).keeps_addresses = False
-    shop.app.extensions["places"] = _Pune()
+    shop.app.extensions["house"].places = _Pune()
     assert is_taken(_from(shop, PHONE, path, SMALLEST[path]))
     assert "address" not in _context(shop)
     assert _context(shop)["city"] == "Pune"
 
 
 def test_events_of_the_backend_are_on_no_device_and_nowhere(shop: Shop) -> None:
-    shop.app.extensions["places"] = _Pune()
+    shop.app.extensions["house"].places = _Pune()
     shop.event()
     (event,) = _events(shop)
     assert (event.device_id, event.context) == (None, None)
 
 
 # Among the pages
-
-
-def test_paths_of_the_mobile_door_are_its_routes(shop: Shop) -> None:
-    routes = {rule.rule for rule in shop.app.url_map.iter_rules() if rule.endpoint.startswith("mobile.")}
-    assert routes == set(mobile.PATHS) == set(MOBILE)
 
 
 @pytest.mark.parametrize("path", [f"{path}/x" for path in MOBILE])

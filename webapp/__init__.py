@@ -7,8 +7,10 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
 
 from webapp import api, assets, config, db, filters, headers, htmx, metrics, occupancy, pages, readiness, watch
+from webapp.api.call import House
 from webapp.config import Settings
 from webapp.db import Database
+from webapp.ingest.group import GroupCommit
 from webapp.logs import RequestIds
 from webapp.metrics import Metrics
 from webapp.places import Places
@@ -44,13 +46,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # answers read in the order in which they are written
     app.json.ensure_ascii = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.extensions["places"] = Places(settings.geoip_database)
-    _open_database(app, settings)
+    app.extensions["places"] = places = Places(settings.geoip_database)
+    database, counted = _open_database(app, settings)
+    ingestion = GroupCommit(database, counted.committed)
+    counted.waiting(ingestion.__len__)
+    app.extensions["house"] = house = House(database, ingestion, places, settings.country_header)
     watch.register(app)  # first, so that it also sees what the guards turn away
-    csrf = CSRFProtect(app)
-    for blueprint in api.DOORS:
-        csrf.exempt(blueprint)  # machines carry keys, not cookies
-    api.register(app)
+    api.register(app, house, CSRFProtect(app))
     pages.register(app)
     assets.register(app)
     filters.register(app)
@@ -66,13 +68,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _open_database(app: Flask, settings: Settings) -> None:
+def _open_database(app: Flask, settings: Settings) -> tuple[Database, Metrics]:
+    """The database, held against a restore, and what watches over it."""
     file = settings.database_file
-    database = Database(settings.url)
-    app.extensions["database"] = database
+    app.extensions["database"] = database = Database(settings.url)
     app.extensions["occupancy"] = None if file is None else occupancy.shared(file)  # for as long as the app lives
     app.extensions["readiness"] = Readiness(database, file)
-    app.extensions["metrics"] = Metrics(file)
+    app.extensions["metrics"] = counted = Metrics(file)
+    return database, counted
 
 
 def _error(error: Exception) -> ResponseReturnValue:

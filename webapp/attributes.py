@@ -1,29 +1,30 @@
-"""Attributes: the registry that fixes each one's type, and the attribute values of customers."""
+"""The attribute values of customers, and what was ignored of them."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import tzinfo
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cache
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Executable, Select, and_, bindparam, func, or_, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.orm import Session
 
-from webapp import search, values, workspaces
+from webapp import db, search
 from webapp.customers import Owner
-from webapp.db import insert
+from webapp.db import Base
 from webapp.ingest.arrival import Arrival
-from webapp.ingest.changes import Attribute, CustomerUpdate, EventRecord, Ignored, RefusedError, Settled
-from webapp.models import ApiKey, AttributeType, AttributeValue, Customer, Device, IgnoredValue, Workspace
+from webapp.ingest.changes import CustomerUpdate, Fault, Ignored, Settled, Source
+from webapp.models import ApiKey, AttributeValue, Customer, Device, IgnoredValue, Workspace
+from webapp.registry import RESERVED, types_of
 
-Carrying = CustomerUpdate | EventRecord
-
-RESERVED = ("name", "email", "mobile")
 MOST_FORMER = 200  # values of a history shown
-CUSTOMER = ""  # the registry's event name for attributes of customers
+_RESERVED = frozenset(RESERVED)
+_CUSTOMERS = Base.metadata.tables[Customer.__tablename__]
+_VALUES = Base.metadata.tables[AttributeValue.__tablename__]
+_Key = tuple[int, str, int, int]  # customer_id, name, reported_at, id
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,151 +54,183 @@ class Former(NamedTuple):
     key: str | None
 
 
-def settle(session: Session, workspace: Workspace, changes: Sequence[Carrying], received_at: int) -> list[Settled]:
-    """Hold each change's attributes against the registry, in order; an attribute not seen before gets its type now."""
-    firsts: dict[tuple[str, str], str] = {}
-    for change in changes:
-        for attribute in change.attributes:
-            firsts.setdefault((_event_name(change), attribute.name), attribute.type or values.infer(attribute.value))
-    for name in RESERVED:
-        firsts.pop((CUSTOMER, name), None)
-    types = registered(session, workspace.id, _is_one_of(firsts))
-    fresh = sorted(key for key in firsts if key not in types)
-    if fresh:
-        _register(session, workspace.id, [(*key, firsts[key]) for key in fresh], received_at)
-        types |= registered(session, workspace.id, _is_one_of(fresh))
-    types |= {(CUSTOMER, name): "string" for name in RESERVED}
-    zone = workspaces.zone(workspace)
-    return [_settled(change, types, zone) for change in changes]
+class Update(NamedTuple):
+    """Attributes to be set: whose, what came and by whom, what is kept of it, and the device that told it."""
 
-
-def _event_name(change: Carrying) -> str:
-    return change.name if isinstance(change, EventRecord) else CUSTOMER
-
-
-def _is_one_of(keys: Iterable[tuple[str, str]]) -> ColumnElement[bool]:
-    return tuple_(AttributeType.event_name, AttributeType.name).in_(list(keys))
-
-
-def registered(session: Session, workspace_id: int, which: ColumnElement[bool]) -> dict[tuple[str, str], str]:
-    """The types of the workspace's attributes that a condition chooses, by event name and name."""
-    query = select(AttributeType.event_name, AttributeType.name, AttributeType.type)
-    query = query.where(AttributeType.workspace_id == workspace_id, which)
-    return {(row.event_name, row.name): row.type for row in session.execute(query)}
-
-
-def types_of(session: Session, workspace_id: int, names: Iterable[str]) -> dict[str, str]:
-    """The types of these attributes of customers, by name."""
-    asked = list(names)
-    found = registered(session, workspace_id, _is_one_of((CUSTOMER, name) for name in asked)) if asked else {}
-    return {name: found.get((CUSTOMER, name), "string") for name in asked}
-
-
-def _register(session: Session, workspace_id: int, rows: list[tuple[str, str, str]], received_at: int) -> None:
-    # The database decides who was first: a look followed by an insert would let two writers both be.
-    session.execute(
-        insert(session)(AttributeType).on_conflict_do_nothing(),
-        [
-            {"workspace_id": workspace_id, "event_name": event, "name": name, "type": type_, "created_at": received_at}
-            for event, name, type_ in rows
-        ],
-    )
-
-
-def _settled(change: Carrying, types: dict[tuple[str, str], str], zone: tzinfo) -> Settled:
-    event_name = _event_name(change)
-    kept: dict[str, Any] = {}
-    ignored = []
-    for attribute in change.attributes:
-        expected = types[event_name, attribute.name]
-        if _fits(attribute, expected):
-            # A customer's date becomes an instant now: it must not move when the workspace changes its time zone.
-            is_instant = expected == "date" and event_name == CUSTOMER
-            kept[attribute.name] = values.canonical_date(attribute.value, zone) if is_instant else attribute.value
-        else:
-            received = attribute.type or values.infer(attribute.value)
-            ignored.append(Ignored(attribute.name, expected, received, attribute.value))
-    return Settled(kept, tuple(ignored))
-
-
-def _fits(attribute: Attribute, expected: str) -> bool:
-    if attribute.type is None:
-        return values.conforms(attribute.value, expected)
-    return attribute.type == expected
-
-
-def update(arrival: Arrival, owner: Owner, changes: Sequence[tuple[CustomerUpdate, Settled, Device | None]]) -> None:
-    """Set the attributes of one locked customer, in order; a value reported before another doesn't replace it.
-
-    Raises RefusedError when the person would have more custom attributes than the change allows.
-    """
-    session = arrival.session
-    person = select(Customer.id).where((Customer.id == owner.root_id) | (Customer.root_id == owner.root_id))
-    query = select(AttributeValue).where(AttributeValue.customer_id.in_(person), AttributeValue.is_current)
-    stored = session.scalars(query.execution_options(populate_existing=True)).all()
-    own = {row.name: row for row in stored if row.customer_id == owner.id}
-    custom = {row.name for row in stored if row.name not in RESERVED}
-    before = basics_of(stored)
-    told: list[tuple[int, str, str]] = []
-    for change, settled, device in changes:
-        custom.update(name for name in settled.kept if name not in RESERVED)
-        if len(custom) > change.limit:
-            raise RefusedError(_too_many(change.limit, len(custom)))
-        for name, value in settled.kept.items():
-            if _report(arrival, owner.id, own, _Report(name, value, change.reported_at, device)) and name in RESERVED:
-                told.append((owner.id, name, value))
-    session.flush()
-    search.add(session, arrival.workspace, told)
-    others = [row for row in stored if row.customer_id != owner.id]
-    after = basics_of([*others, *own.values()])
-    if after != before:
-        session.execute(sql_update(Customer).where(Customer.id == owner.root_id).values(**after))
-
-
-class _Report(NamedTuple):
-    """A value as somebody reports it. `reported_at`: epoch ms, None for the server's clock."""
-
-    name: str
-    value: Any
-    reported_at: int | None
+    owner: Owner
+    change: CustomerUpdate
+    source: Source
+    settled: Settled
     device: Device | None
 
 
-def _report(arrival: Arrival, customer_id: int, own: dict[str, AttributeValue], report: _Report) -> bool:
-    """Add a value to an attribute's history; `own` holds the current ones. Returns whether it is a new one."""
-    before = own.get(report.name)
-    text = json.dumps(report.value, ensure_ascii=False)
-    reported_at, id_ = report.reported_at, 0
-    if reported_at is None:
-        # By the server's clock the later arrival is the later value, also within one ms or after a clock step.
-        reported_at = arrival.received_at if before is None else max(arrival.received_at, _effective(before) + 1)
-        if before is not None and before.id == 0 and before.value == text:
-            before.until_at = reported_at
-            return False
-    else:
-        id_ = _digest(text, report.device)
-        if arrival.session.get(AttributeValue, (customer_id, report.name, reported_at, id_)) is not None:
-            return False
-    row = AttributeValue(
-        customer_id=customer_id,
-        name=report.name,
-        reported_at=reported_at,
-        id=id_,
-        until_at=reported_at,
-        value=text,
-        is_current=False,
-        received_at=arrival.received_at,
-        source=arrival.source.name,
-        key_id=arrival.source.key_id,
-        device_id=report.device and report.device.id,
+@dataclass(slots=True)
+class _Held:
+    """A value in the history of an attribute while it is updated; the fields are those of AttributeValue."""
+
+    customer_id: int
+    name: str
+    reported_at: int
+    id: int
+    until_at: int
+    value: str
+    is_current: bool
+    received_at: int
+    source: str
+    key_id: int | None
+    device_id: int | None
+    is_new: bool = False
+
+    @property
+    def key(self) -> _Key:
+        """Where it stands."""
+        return self.customer_id, self.name, self.reported_at, self.id
+
+
+AnyValue = TypeVar("AnyValue", AttributeValue, _Held)
+_HELD = tuple(field.name for field in fields(_Held) if field.name != "is_new")
+
+
+def update(arrival: Arrival, updates: Mapping[int, Update]) -> dict[int, Fault]:
+    """Set the attributes of locked customers, in order; a value reported before another doesn't replace it.
+
+    Returns the faults of those with which a person would have more custom attributes than allowed, by the same places
+    as the updates: of these nothing is set.
+    """
+    book = _Book(arrival, list(updates.values()))
+    refused = {}
+    for place, one in updates.items():
+        custom = book.custom[one.owner.root_id] | one.settled.kept.keys() - _RESERVED
+        if len(custom) > one.change.limit:
+            refused[place] = _too_many(one.change.limit, len(custom))
+        else:
+            book.custom[one.owner.root_id] = custom
+            for name, value in one.settled.kept.items():
+                book.report(one, name, value)
+    book.close()
+    return refused
+
+
+class _Book:
+    """The present values of some persons' attributes, and what is reported of them, until all of it is stored."""
+
+    def __init__(self, arrival: Arrival, updates: Sequence[Update]) -> None:
+        self._arrival = arrival
+        self._present: dict[int, dict[tuple[int, str], _Held]] = {one.owner.root_id: {} for one in updates}
+        for root_id, one in _present(arrival.session, list(self._present)):
+            self._present[root_id][one.customer_id, one.name] = one
+        self.custom = {root: {name for _, name in held} - _RESERVED for root, held in self._present.items()}
+        self._known = _stored(arrival.session, [key for one in updates for key in _keys(one)])
+        self._before = self._basics()
+        self._written: dict[_Key, _Held] = {}
+        self._findable: list[tuple[int, str, str]] = []
+
+    def _basics(self) -> dict[int, dict[str, str | None]]:
+        return {root: basics_of(held.values()) for root, held in self._present.items()}
+
+    def report(self, update: Update, name: str, value: Any) -> None:
+        """Add a value to the history of an attribute."""
+        present, key = self._present[update.owner.root_id], (update.owner.id, name)
+        before = present.get(key)
+        row = self._row(update, name, json.dumps(value, ensure_ascii=False), before)
+        if update.change.reported_at is None and before is not None and before.id == 0 and before.value == row.value:
+            before.until_at = row.reported_at
+            self._written[before.key] = before
+        elif row.key not in self._known:
+            self._known.add(row.key)
+            self._written[row.key] = row
+            if before is None or _rank(row) > _rank(before):
+                row.is_current, present[key] = True, row
+                if before is not None:
+                    before.is_current = False
+                    self._written[before.key] = before
+            if name in _RESERVED:
+                self._findable.append((update.owner.id, name, value))
+
+    def _row(self, update: Update, name: str, text: str, before: _Held | None) -> _Held:
+        at, received_at = update.change.reported_at, self._arrival.received_at
+        id_ = 0 if at is None else _digest(text, update.device)
+        if at is None:
+            # By the server's clock the later arrival is the later value, also within one ms or after a clock step.
+            at = received_at if before is None else max(received_at, _effective(before) + 1)
+        source, device = update.source, update.device
+        return _Held(
+            update.owner.id, name, at, id_, at, text, False, received_at, source.name, source.key_id,
+            None if device is None else device.id, is_new=True,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Store all of it."""
+        session = self._arrival.session
+        rows = [asdict(one) for one in self._written.values()]
+        if fresh := [row for row in rows if row["is_new"]]:
+            db.execute(session, _adding, fresh)
+        if changed := [row for row in rows if not row["is_new"]]:
+            db.execute(session, _changing, changed)
+        search.add(session, self._arrival.workspace, self._findable)
+        after = self._basics()
+        if named := [{"id": root, **after[root]} for root in sorted(after) if after[root] != self._before[root]]:
+            db.execute(session, _naming, named)
+
+
+def _keys(update: Update) -> list[_Key]:
+    """Where the values of an update would stand that has the client's time."""
+    at = update.change.reported_at
+    if at is None:
+        return []
+    texts = {name: json.dumps(value, ensure_ascii=False) for name, value in update.settled.kept.items()}
+    return [(update.owner.id, name, at, _digest(text, update.device)) for name, text in texts.items()]
+
+
+def _stored(session: Session, keys: Sequence[_Key]) -> set[_Key]:
+    """Those of the keys that are in the history already."""
+    if not keys:
+        return set()
+    names = [column.name for column in _VALUES.primary_key]
+    return {tuple(row) for row in db.execute(session, _finding, [dict(zip(names, key, strict=True)) for key in keys])}
+
+
+def _present(session: Session, roots: Sequence[int]) -> Iterator[tuple[int, _Held]]:
+    """The current values of all profiles of these persons, each with its root."""
+    for root_id, *held in session.connection().execute(_PRESENT, {"roots": roots}):
+        yield root_id, _Held(*held)
+
+
+_PRESENT = (
+    select(func.coalesce(_CUSTOMERS.c.root_id, _CUSTOMERS.c.id), *(_VALUES.c[name] for name in _HELD))
+    .join(_VALUES, _VALUES.c.customer_id == _CUSTOMERS.c.id)
+    .where(
+        or_(*(column.in_(bindparam("roots", expanding=True)) for column in (_CUSTOMERS.c.id, _CUSTOMERS.c.root_id))),
+        _VALUES.c.is_current,
     )
-    arrival.session.add(row)
-    if before is None or _rank(row) > _rank(before):
-        row.is_current = True
-        if before is not None:
-            before.is_current = False
-        own[report.name] = row
-    return True
+)
+
+
+@cache
+def _finding(dialect: str) -> Executable:
+    told = db.given(dialect, _VALUES.primary_key).subquery("told")
+    return select(*told.c).join(_VALUES, and_(*(_VALUES.c[one.name] == one for one in told.c)))
+
+
+@cache
+def _adding(dialect: str) -> Executable:
+    columns = [_VALUES.c[name] for name in _HELD]
+    adding: Executable = db.inserting(dialect)(_VALUES).from_select(columns, db.given(dialect, columns))
+    return adding
+
+
+@cache
+def _changing(dialect: str) -> Executable:
+    changed = [_VALUES.c.until_at, _VALUES.c.is_current]
+    told = db.given(dialect, [*_VALUES.primary_key, *changed]).subquery("told")
+    where = [column == told.c[column.name] for column in _VALUES.primary_key]
+    return sql_update(_VALUES).where(*where).values({column.name: told.c[column.name] for column in changed})
+
+
+@cache
+def _naming(dialect: str) -> Executable:
+    told = db.given(dialect, [_CUSTOMERS.c[name] for name in ("id", *RESERVED)]).subquery("told")
+    return sql_update(_CUSTOMERS).where(_CUSTOMERS.c.id == told.c.id).values({name: told.c[name] for name in RESERVED})
 
 
 def _digest(text: str, device: Device | None) -> int:
@@ -206,25 +239,25 @@ def _digest(text: str, device: Device | None) -> int:
     return int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest(), "big") >> 1 or 1
 
 
-def _effective(row: AttributeValue) -> int:
+def _effective(row: AttributeValue | _Held) -> int:
     """When a value last held, epoch ms. A client's clock that is ahead counts as the time of arrival."""
     return row.until_at if row.id == 0 else min(row.until_at, row.received_at)
 
 
-def _rank(row: AttributeValue) -> tuple[int, str]:
+def _rank(row: AttributeValue | _Held) -> tuple[int, str]:
     """What decides which of two values is the later one; between two of one moment a fixed order of their texts."""
     return _effective(row), row.value
 
 
-def basics_of(rows: Iterable[AttributeValue]) -> dict[str, str | None]:
+def basics_of(rows: Iterable[AnyValue]) -> dict[str, str | None]:
     """Name, email and mobile as these values of one person add up to them."""
     best = _latest(row for row in rows if row.name in RESERVED)
     return {name: json.loads(best[name].value) if name in best else None for name in RESERVED}
 
 
-def _latest(rows: Iterable[AttributeValue]) -> dict[str, AttributeValue]:
+def _latest(rows: Iterable[AnyValue]) -> dict[str, AnyValue]:
     """The latest of several profiles' values, by attribute."""
-    best: dict[str, AttributeValue] = {}
+    best: dict[str, AnyValue] = {}
     for row in rows:
         if row.name not in best or _rank(row) > _rank(best[row.name]):
             best[row.name] = row
@@ -262,7 +295,7 @@ def move(
             search.replace(session, workspace, customer_id, name, known)
 
 
-def _too_many(limit: int, count: int) -> dict[str, Any]:
+def _too_many(limit: int, count: int) -> Fault:
     return {
         "message": f"the customer would have {count} custom attributes; {limit} are allowed",
         "path": ["attributes"],
@@ -317,38 +350,35 @@ def history(session: Session, workspace_id: int, ids: Sequence[int], name: str) 
     ]
 
 
-def note_ignored(
-    session: Session, customer_id: int, event_name: str, ignored: Sequence[Ignored], received_at: int
-) -> None:
-    """Remember values that were not stored, so that the profile can say so."""
-    if not ignored:
-        return
-    statement = insert(session)(IgnoredValue)
-    statement = statement.on_conflict_do_update(
-        index_elements=["customer_id", "event_name", "name", "received"],
-        set_={
-            "count": IgnoredValue.count + 1,
-            "expected": statement.excluded.expected,
-            "sample": statement.excluded.sample,
-            "last_at": statement.excluded.last_at,
-        },
+def note_ignored(arrival: Arrival, noted: Sequence[tuple[int, str, Ignored]]) -> None:
+    """Remember values that were not stored, so that the profile can say so: customer, name of the event, value."""
+    rows: dict[tuple[int, str, str, str], dict[str, Any]] = {}
+    for customer_id, event_name, one in noted:
+        key = (customer_id, event_name, one.name, one.received)
+        earlier = rows.get(key, {"count": 0})
+        rows[key] = {
+            "customer_id": customer_id,
+            "event_name": event_name,
+            "name": one.name,
+            "received": one.received,
+            "expected": one.expected,
+            "sample": json.dumps(one.value, ensure_ascii=False)[:200],
+            "count": earlier["count"] + 1,
+            "last_at": arrival.received_at,
+        }
+    if rows:
+        db.execute(arrival.session, _noting, list(rows.values()))
+
+
+@cache
+def _noting(dialect: str) -> Executable:
+    table = Base.metadata.tables[IgnoredValue.__tablename__]
+    statement = db.inserting(dialect)(table).from_select(list(table.c), db.given(dialect, table.c))
+    latest = {name: statement.excluded[name] for name in ("expected", "sample", "last_at")}
+    noting: Executable = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key), set_=latest | {"count": table.c.count + statement.excluded.count}
     )
-    session.execute(
-        statement,
-        [
-            {
-                "customer_id": customer_id,
-                "event_name": event_name,
-                "name": one.name,
-                "received": one.received,
-                "expected": one.expected,
-                "sample": json.dumps(one.value, ensure_ascii=False)[:200],
-                "count": 1,
-                "last_at": received_at,
-            }
-            for one in ignored
-        ],
-    )
+    return noting
 
 
 def ignored_of(session: Session, ids: Sequence[int]) -> Sequence[IgnoredValue]:

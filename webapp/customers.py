@@ -3,14 +3,15 @@
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Executable, Select, bindparam, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from webapp import search
+from webapp import db, search
 from webapp.cursors import Cursor
-from webapp.db import insert
+from webapp.db import Base
 from webapp.ingest.arrival import Arrival
 from webapp.models import Customer, Device
 
@@ -64,14 +65,21 @@ def lock(arrival: Arrival, system_ids: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def _locked(arrival: Arrival, system_ids: list[str]) -> dict[str, int]:
-    query = (
-        select(Customer.system_id, Customer.id)
-        .where(Customer.workspace_id == arrival.workspace.id, Customer.system_id.in_(system_ids))
-        .order_by(Customer.system_id)  # everybody locks in one order, so that nobody waits in a circle
-        .with_for_update()
+_CUSTOMERS = Base.metadata.tables[Customer.__tablename__]
+_LOCK = (
+    select(_CUSTOMERS.c.system_id, _CUSTOMERS.c.id)
+    .where(
+        _CUSTOMERS.c.workspace_id == bindparam("workspace_id"),
+        _CUSTOMERS.c.system_id.in_(bindparam("system_ids", expanding=True)),
     )
-    return {str(system_id): id_ for system_id, id_ in arrival.session.execute(query)}
+    .order_by(_CUSTOMERS.c.system_id)  # everybody locks in one order, so that nobody waits in a circle
+    .with_for_update()
+)
+
+
+def _locked(arrival: Arrival, system_ids: list[str]) -> dict[str, int]:
+    wanted = {"workspace_id": arrival.workspace.id, "system_ids": system_ids}
+    return {row.system_id: row.id for row in arrival.session.connection().execute(_LOCK, wanted)}
 
 
 def hold(session: Session, customer_ids: Iterable[int]) -> dict[int, int]:
@@ -89,36 +97,40 @@ def hold(session: Session, customer_ids: Iterable[int]) -> dict[int, int]:
 
 def _create_registered(arrival: Arrival, system_ids: list[str]) -> None:
     rows = [{**_fresh(arrival), "system_id": system_id} for system_id in system_ids]
-    statement = insert(arrival.session)(Customer).on_conflict_do_nothing(index_elements=["workspace_id", "system_id"])
-    made = arrival.session.execute(
-        statement.returning(Customer.id, Customer.system_id, Customer.growlytics_id), rows
-    ).all()
+    made = db.execute(arrival.session, _creating, rows).all()
     arrival.born |= {row.id for row in made}
     fields = ("system_id", "growlytics_id")
     values = [(row.id, field, getattr(row, field)) for row in made for field in fields]
     search.add(arrival.session, arrival.workspace, values)
 
 
+@cache
+def _creating(dialect: str) -> Executable:
+    columns = [_CUSTOMERS.c[name] for name in ("system_id", *_FRESH)]
+    statement = db.inserting(dialect)(_CUSTOMERS).from_select(columns, db.given(dialect, columns))
+    statement = statement.on_conflict_do_nothing(index_elements=["workspace_id", "system_id"])
+    made: Executable = statement.returning(*(_CUSTOMERS.c[name] for name in ("id", "system_id", "growlytics_id")))
+    return made
+
+
 def create_anonymous(arrival: Arrival, device: Device, since: int) -> int:
     """Make the profile of a stretch of a device that begins at `since` (epoch ms; 0: its first). Returns its id."""
-    fresh = Customer(**_fresh(arrival), device_id=device.id, since_at=since, is_bot=device.is_bot)
+    fresh = Customer(**_fresh(arrival) | {"device_id": device.id, "since_at": since, "is_bot": device.is_bot})
     arrival.session.add(fresh)
     arrival.session.flush()
     search.add(arrival.session, arrival.workspace, [(fresh.id, "growlytics_id", fresh.growlytics_id)])
     return fresh.id
 
 
+_FRESH = (
+    "workspace_id", "growlytics_id", "created_at", "first_seen_at", "last_seen_at", "own_event_count",
+    "merges_count_from", "event_count", "is_bot",
+)  # fmt: skip
+
+
 def _fresh(arrival: Arrival) -> dict[str, Any]:
-    return {
-        "workspace_id": arrival.workspace.id,
-        "growlytics_id": new_growlytics_id(arrival.received_at),
-        "created_at": arrival.received_at,
-        "own_event_count": 0,
-        "merges_count_from": 0,
-        "first_seen_at": arrival.received_at,
-        "last_seen_at": arrival.received_at,
-        "event_count": 0,
-    }
+    at = arrival.received_at
+    return dict(zip(_FRESH, (arrival.workspace.id, new_growlytics_id(at), at, at, at, 0, 0, 0, False), strict=True))
 
 
 def members(session: Session, root_id: int) -> list[int]:

@@ -1,8 +1,9 @@
 """The database of one app: engine, sessions for reading and for writing, and the base of the tables."""
 
+import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import IntEnum
 from pathlib import Path
@@ -10,7 +11,27 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from flask import current_app
-from sqlalchemy import URL, BigInteger, Dialect, Engine, Integer, MetaData, Text, create_engine, event
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    ColumnElement,
+    Engine,
+    Executable,
+    Integer,
+    MetaData,
+    Result,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    column,
+    create_engine,
+    event,
+    func,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -65,9 +86,13 @@ class Database:
     def __init__(self, url: URL) -> None:
         self.engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgresql_engine(url)
         self._readers = sessionmaker(self.engine, expire_on_commit=False)
-        self._writers = sessionmaker(self.engine.execution_options(begin="IMMEDIATE"), expire_on_commit=False)
+        immediate = self.engine.execution_options(begin="IMMEDIATE")
+        remembered: dict[str, Any] = {}
+        self._writers = sessionmaker(immediate, expire_on_commit=False, info={"remembered": remembered})
         # SQLite has one writer at a time and lets the others poll; a lock hands over at once and in order.
         self._turn: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+        # How often `write` has changed something, for those who remember what they have read (in this process).
+        self.version = 0
 
     @property
     def is_sqlite(self) -> bool:
@@ -81,10 +106,13 @@ class Database:
             yield session
 
     def transact(self, work: Callable[[Session], T]) -> T:
-        """Do work in one transaction and return its result; again, a few times, when PostgreSQL asks for it."""
+        """Do work in one transaction and return its result; again, a few times, when PostgreSQL asks for it.
+
+        The work must leave keys and workspaces alone, which others remember until the next `write`.
+        """
         for attempt in range(_ATTEMPTS):
             try:
-                with self.write() as session:
+                with self._transaction() as session:
                     return work(session)
             except OperationalError as error:
                 if attempt + 1 == _ATTEMPTS or getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN:
@@ -95,6 +123,12 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session in one transaction, committed (and synced to disk) at the end of the block, else rolled back."""
+        with self._transaction() as session:
+            yield session
+        self.version += 1
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
         with self._turn, self._writers() as session, session.begin():
             yield session
 
@@ -124,8 +158,41 @@ def database() -> Database:
 
 def insert(session: Session) -> Any:
     """The `insert` construct of the session's engine, which knows ON CONFLICT on both."""
-    dialect: Dialect = session.get_bind().dialect
-    return sqlite.insert if dialect.name == "sqlite" else postgresql.insert
+    return inserting(_dialect(session))
+
+
+def inserting(dialect: str) -> Any:
+    """The `insert` construct of a dialect."""
+    return sqlite.insert if dialect == "sqlite" else postgresql.insert
+
+
+def _dialect(session: Session) -> str:
+    return str(session.get_bind().dialect.name)
+
+
+def execute(session: Session, statement: Callable[[str], Executable], rows: Sequence[dict[str, Any]]) -> Result[Any]:
+    """Run a statement that is about `given` rows. `statement` makes it for a dialect; it should be cached."""
+    text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+    return session.connection().execute(statement(_dialect(session)), {"rows": text})
+
+
+def given(dialect: str, columns: Iterable[ColumnElement[Any]]) -> Select[Any]:
+    """Rows that come as the parameter `rows`, a JSON array of objects, with the names and types of these columns.
+
+    Many rows are one parameter and one text of SQL, which the database prepares once.
+    """
+    wanted = list(columns)
+    rows = bindparam("rows", type_=Text)
+    if dialect == "sqlite":
+        each = func.json_each(rows).table_valued("value", name="given")
+        values = [
+            func.json_extract(each.c.value, literal_column(f"'$.{one.name}'"), type_=one.type).label(one.name)
+            for one in wanted
+        ]
+        return select(*values).where(text("true"))  # without it, ON CONFLICT would be read as a part of a join
+    named = [column(one.name, one.type) for one in wanted]
+    records = func.json_to_recordset(cast(rows, postgresql.JSON)).table_valued(*named, name="given")
+    return select(*records.render_derived(with_types=True).c)
 
 
 def _sqlite_engine(url: URL) -> Engine:

@@ -3,19 +3,24 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, case, func, select, tuple_, union_all, update
+from sqlalchemy import ColumnElement, Executable, case, column, func, select, tuple_, union_all, update
 from sqlalchemy.orm import Session, aliased
 
-from webapp import attributes, visits
+from webapp import db, registry, visits
 from webapp.cursors import Cursor
 from webapp.customers import Owner
-from webapp.db import insert
-from webapp.ingest.changes import EventRecord, OnDevice, Settled
-from webapp.models import AttributeType, Customer, Device, Event
+from webapp.db import Base
+from webapp.ingest.changes import NOWHERE, Context, EventRecord, OnDevice, Settled
+from webapp.models import AttributeType, Customer, Device, Event, EventCount
+
+_EVENTS = Base.metadata.tables[Event.__tablename__]
+_Key = tuple[int, ...]  # customer_id, reported_at, id
 
 PAGE_SIZE = 50
 _ID_BITS = 63
@@ -33,6 +38,15 @@ class Filter(NamedTuple):
     name: str | None = None
     since: int | None = None
     until: int | None = None
+
+
+class Record(NamedTuple):
+    """An event to be stored: whose, what came, what of its attributes is kept, and the device that told it."""
+
+    owner: Owner
+    change: EventRecord
+    settled: Settled
+    device: Device | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,51 +104,60 @@ class Timeline:
     older: Cursor | None
 
 
-def record(
-    session: Session, owner: Owner, changes: Sequence[tuple[EventRecord, Settled, Device | None]], received_at: int
-) -> set[int]:
-    """Store events of one locked customer. Returns the places in `changes` of those that weren't there before."""
-    places: dict[tuple[int, int], int] = {}
-    rows = []
-    for place, (change, settled, device) in enumerate(changes):
-        row = _row(owner.id, change, settled, device, received_at)
-        if places.setdefault((row["reported_at"], row["id"]), place) == place:
-            rows.append(row)
-    statement = insert(session)(Event).on_conflict_do_nothing().returning(Event.reported_at, Event.id)
-    stored = {(reported_at, id_) for reported_at, id_ in session.execute(statement, rows)}
+def record(session: Session, records: Sequence[Record], received_at: int) -> list[Record]:
+    """Store events of locked customers. Returns those that weren't there before."""
+    rows: dict[_Key, dict[str, Any]] = {}
+    came: dict[_Key, Record] = {}
+    for one in records:
+        row = _row(one, received_at)
+        key = (row["customer_id"], row["reported_at"], row["id"])
+        if key not in rows:
+            rows[key], came[key] = row, one
+    stored = [tuple(key) for key in db.execute(session, _recording, list(rows.values()))]
     if stored:
-        _count(session, owner, [reported_at for reported_at, _ in stored])
-        _visit(session, owner.id, [row for row in rows if (row["reported_at"], row["id"]) in stored])
-    return {places[key] for key in stored}
+        fresh = [rows[key] for key in stored]
+        _count(session, {came[key].owner for key in stored}, fresh)
+        _visit(session, fresh)
+    return [came[key] for key in stored]
 
 
-def _visit(session: Session, customer_id: int, rows: list[dict[str, Any]]) -> None:
-    moments: dict[int, list[visits.Span]] = {}
+@cache
+def _recording(dialect: str) -> Executable:
+    statement = db.inserting(dialect)(_EVENTS).from_select(list(_EVENTS.c), db.given(dialect, _EVENTS.c))
+    recording: Executable = statement.on_conflict_do_nothing().returning(*_EVENTS.primary_key)
+    return recording
+
+
+def _visit(session: Session, rows: list[dict[str, Any]]) -> None:
+    moments: dict[tuple[int, int], list[visits.Span]] = {}
     for row in rows:
         if row["device_id"] is not None:
             moment = visits.moment(row["device_id"], row["reported_at"], row["context"])
-            moments.setdefault(moment.device_id, []).append(moment)
-    for device_id in sorted(moments):
-        visits.extend(session, customer_id, device_id, moments[device_id])
+            moments.setdefault((row["customer_id"], moment.device_id), []).append(moment)
+    if moments:
+        visits.extend(session, moments)
 
 
-def _row(
-    customer_id: int, change: EventRecord, settled: Settled, device: Device | None, received_at: int
-) -> dict[str, Any]:  # fmt: skip
+def _row(record: Record, received_at: int) -> dict[str, Any]:
+    change = record.change
     has_time = change.reported_at is not None
-    context = {name: value for name, value in asdict(change.context).items() if value}
-    if change.context.utm:
-        context["utm"] = dict(change.context.utm)
     return {
-        "customer_id": customer_id,
+        "customer_id": record.owner.id,
         "reported_at": change.reported_at if has_time else received_at,
         "id": _digest(change) if has_time else secrets.randbits(_ID_BITS),
         "name": change.name,
-        "attributes": json.dumps(settled.kept, ensure_ascii=False, separators=(",", ":")),
+        "attributes": json.dumps(record.settled.kept, ensure_ascii=False, separators=(",", ":")),
         "received_at": received_at,
-        "device_id": device and device.id,
-        "context": json.dumps(context, ensure_ascii=False) if context else None,
+        "device_id": record.device and record.device.id,
+        "context": None if change.context is NOWHERE else _as_json(change.context),
     }
+
+
+def _as_json(context: Context) -> str | None:
+    told = {name: value for name, value in asdict(context).items() if value}
+    if context.utm:
+        told["utm"] = dict(context.utm)
+    return json.dumps(told, ensure_ascii=False) if told else None
 
 
 def _digest(change: EventRecord) -> int:
@@ -159,26 +182,63 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _count(session: Session, owner: Owner, times: list[int]) -> None:
-    earliest, latest = min(times), max(times)
-    own = {"own_event_count": Customer.own_event_count + len(times)}
-    if owner.id != owner.root_id:
-        session.execute(update(Customer).where(Customer.id == owner.id).values(own))
-        own = {}
+def _count(session: Session, owners: Iterable[Owner], rows: list[dict[str, Any]]) -> None:
+    """Add events that were just stored to the figures of their customers, and of their roots."""
+    roots = {owner.id: owner.root_id for owner in owners}
+    own = Counter(row["customer_id"] for row in rows)
+    times: dict[int, list[int]] = {}
+    for row in rows:
+        times.setdefault(roots[row["customer_id"]], []).append(row["reported_at"])
+    figures = [
+        {
+            "id": id_,
+            "own": own[id_],
+            "number": len(times.get(id_, ())),
+            "earliest": min(times.get(id_, ()), default=None),
+            "latest": max(times.get(id_, ()), default=None),
+        }
+        for id_ in sorted(own.keys() | times.keys())
+    ]
+    db.execute(session, _counting, figures)
+    add_to_counts(session, Counter((row["customer_id"], row["name"]) for row in rows))
+
+
+@cache
+def _counting(dialect: str) -> Executable:
+    customers = Base.metadata.tables[Customer.__tablename__]
+    at = customers.c.last_seen_at.type
+    columns = [column(name, at) for name in ("id", "number", "own", "earliest", "latest")]
+    told = db.given(dialect, columns).subquery("told").c
     # Until the first event comes, first and last seen hold the time of creation, which events don't compete with.
-    is_first = Customer.event_count == 0
-    session.execute(
-        update(Customer)
-        .where(Customer.id == owner.root_id)
+    is_first = customers.c.event_count == 0
+    first, last = customers.c.first_seen_at, customers.c.last_seen_at
+    is_root = told.number > 0  # or a merged profile, of which no more than its own events are counted
+    return (
+        update(customers)
+        .where(customers.c.id == told.id)
         .values(
-            event_count=Customer.event_count + len(times),
-            first_seen_at=case(
-                (is_first | (Customer.first_seen_at > earliest), earliest), else_=Customer.first_seen_at
-            ),
-            last_seen_at=case((is_first | (Customer.last_seen_at < latest), latest), else_=Customer.last_seen_at),
-            **own,
+            own_event_count=customers.c.own_event_count + told.own,
+            event_count=customers.c.event_count + told.number,
+            first_seen_at=case((is_root & (is_first | (first > told.earliest)), told.earliest), else_=first),
+            last_seen_at=case((is_root & (is_first | (last < told.latest)), told.latest), else_=last),
         )
     )
+
+
+def add_to_counts(session: Session, counts: Mapping[tuple[int, str], int]) -> None:
+    """Add to the numbers of events by customer and name. Customers are locked."""
+    rows = [{"customer_id": id_, "name": name, "count": number} for (id_, name), number in counts.items()]
+    db.execute(session, _adding, rows)
+
+
+@cache
+def _adding(dialect: str) -> Executable:
+    table = Base.metadata.tables[EventCount.__tablename__]
+    statement = db.inserting(dialect)(table).from_select(list(table.c), db.given(dialect, table.c))
+    adding: Executable = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key), set_={"count": table.c.count + statement.excluded.count}
+    )
+    return adding
 
 
 def timeline(
@@ -231,7 +291,7 @@ def find(session: Session, workspace_id: int, ids: Sequence[int], at: Cursor | N
 
 
 def _types(session: Session, workspace_id: int, names: set[str]) -> dict[tuple[str, str], str]:
-    return attributes.registered(session, workspace_id, AttributeType.event_name.in_(names))
+    return registry.registered(session, workspace_id, AttributeType.event_name.in_(names))
 
 
 def _shown(event: Event, types: dict[tuple[str, str], str]) -> Shown:
@@ -252,11 +312,12 @@ def _excerpt(value: Any) -> str | None:
 
 def names(session: Session, ids: Sequence[int]) -> Sequence[tuple[str, int]]:
     """The names of a person's events and how many there are of each, most frequent first."""
-    number = func.count()
+    number = func.sum(EventCount.count)
     query = (
-        select(Event.name, number)
-        .where(Event.customer_id.in_(ids))
-        .group_by(Event.name)
-        .order_by(number.desc(), Event.name)
+        select(EventCount.name, number)
+        .where(EventCount.customer_id.in_(ids))
+        .group_by(EventCount.name)
+        .having(number > 0)
+        .order_by(number.desc(), EventCount.name)
     )
-    return [(name, count) for name, count in session.execute(query)]
+    return [(name, int(count)) for name, count in session.execute(query)]

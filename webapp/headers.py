@@ -16,11 +16,20 @@ ALWAYS = {
 }
 
 
+_API = [*ALWAYS.items(), ("Cache-Control", "no-store"), ("Vary", "HX-Request, HX-Target")]
+_SECURE = ("Strict-Transport-Security", "max-age=31536000")
+
+
+def of_api(*, is_secure: bool) -> list[tuple[str, str]]:
+    """Those of an answer that Flask has no part in."""
+    return [*_API, _SECURE] if is_secure else _API
+
+
 def add(response: Response) -> Response:
     """Put them on a response. Only static files may be kept by caches."""
     response.headers.update(ALWAYS)
     if request.is_secure:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        response.headers[_SECURE[0]] = _SECURE[1]
     if request.endpoint != "static" or response.status_code >= 400:
         response.headers["Cache-Control"] = "no-store"
     return response

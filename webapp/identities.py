@@ -7,15 +7,16 @@ merges the anonymous stretch that it ends into its customer.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, select, tuple_, update
+from sqlalchemy import ColumnElement, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from webapp import agents, attributes, customers, merges, visits
+from webapp import agents, attributes, customers, events, merges, visits
 from webapp.db import insert
 from webapp.ingest.arrival import Arrival
-from webapp.ingest.changes import DeviceInfo, Login, Logout, OnDevice, PushToken
+from webapp.ingest.changes import DeviceInfo, Login, Logout, OnDevice, PushToken, Source
 from webapp.models import AttributeValue, Customer, Device, DeviceLogin, Event
 
 _PLACE = tuple_(DeviceLogin.at, DeviceLogin.id)
@@ -82,22 +83,47 @@ def describe(arrival: Arrival, device: Device, change: DeviceInfo | PushToken) -
                 arrival.session.execute(update(Customer).where(visitors).values(is_bot=is_bot))
 
 
-def owner(arrival: Arrival, device: Device, at: int) -> int:
-    """The customer whose a device is at a time (epoch ms); an anonymous profile is made where there is none yet."""
-    if at >= device.owned_since:
-        if device.owner_id is None:
-            device.owner_id = _stretch(arrival, device, device.owned_since)
-        return device.owner_id
-    login = _before(arrival.session, device, (at + 1, 0))
-    if login is not None and login.customer_id is not None:
-        return login.customer_id
-    return _stretch(arrival, device, 0 if login is None else login.at)
+def owners(arrival: Arrival, moments: Sequence[tuple[Device, int]]) -> list[int]:
+    """The customers whose these devices are at these times (epoch ms); who is anonymous and not there yet is made."""
+    earlier = {device.id for device, at in moments if at < device.owned_since}
+    logins = _logins(arrival.session, earlier) if earlier else {}
+    found: dict[tuple[int, int], int] = {}  # the anonymous profiles of devices by the start of their stretch
+    whose = []
+    for device, at in moments:
+        if at >= device.owned_since:
+            if device.owner_id is None:
+                device.owner_id = _stretch(arrival, device, device.owned_since)
+            whose.append(device.owner_id)
+            continue
+        theirs = logins[device.id]
+        place = bisect_right(theirs, (at, _LAST_ID), key=lambda login: (login.at, login.id))
+        login = theirs[place - 1] if place else None
+        if login is not None and login.customer_id is not None:
+            whose.append(login.customer_id)
+        else:
+            stretch = (device.id, login.at if login else 0)
+            found[stretch] = found.get(stretch) or _stretch(arrival, device, stretch[1])
+            whose.append(found[stretch])
+    return whose
 
 
-def log_in(arrival: Arrival, device: Device, change: Login, customer_id: int) -> None:
+def _logins(session: Session, device_ids: set[int]) -> dict[int, list[DeviceLogin]]:
+    """The logins and logouts on devices, in their order."""
+    query = (
+        select(DeviceLogin)
+        .where(DeviceLogin.device_id.in_(device_ids))
+        .order_by(DeviceLogin.device_id, DeviceLogin.at, DeviceLogin.id)
+    )
+    found: dict[int, list[DeviceLogin]] = {id_: [] for id_ in device_ids}
+    for login in session.scalars(query):
+        found[login.device_id].append(login)
+    return found
+
+
+def log_in(arrival: Arrival, device: Device, change: Login, customer_id: int, source: Source) -> None:
     """From its time on, the device is this customer's; the anonymous stretch before it is merged into the customer."""
     order = int.from_bytes(hashlib.blake2b(change.system_id.encode(), digest_size=8).digest(), "big") >> 1
-    login = _note(arrival, device, change.reported_at, order or 1, customer_id)
+    login = _note(arrival, device, change.reported_at, (order or 1, customer_id), source)
     if login is None:
         return
     before, after = _neighbours(arrival.session, device, login)
@@ -112,9 +138,9 @@ def log_in(arrival: Arrival, device: Device, change: Login, customer_id: int) ->
         device.owned_since, device.owner_id = login.at, customer_id
 
 
-def log_out(arrival: Arrival, device: Device, change: Logout) -> None:
+def log_out(arrival: Arrival, device: Device, change: Logout, source: Source) -> None:
     """From its time on, the device is in nobody's hands; what happens there is another anonymous profile's."""
-    logout = _note(arrival, device, change.reported_at, _LOGOUT, None)
+    logout = _note(arrival, device, change.reported_at, (_LOGOUT, None), source)
     if logout is None:
         return
     before, after = _neighbours(arrival.session, device, logout)
@@ -147,17 +173,18 @@ def _leave(
 
 
 def _note(
-    arrival: Arrival, device: Device, reported_at: int | None, order: int, customer_id: int | None
+    arrival: Arrival, device: Device, reported_at: int | None, who: tuple[int, int | None], source: Source
 ) -> DeviceLogin | None:
-    """Store a login or logout, None if it is there already."""
+    """Store a login or logout, None if it is there already. `who`: its id, and the customer."""
+    id_, customer_id = who
     row = {
         "device_id": device.id,
         "at": _now_on(arrival, device) if reported_at is None else reported_at,
-        "id": order,
+        "id": id_,
         "customer_id": customer_id,
         "received_at": arrival.received_at,
-        "source": arrival.source.name,
-        "key_id": arrival.source.key_id,
+        "source": source.name,
+        "key_id": source.key_id,
     }
     statement = insert(arrival.session)(DeviceLogin).on_conflict_do_nothing().returning(DeviceLogin)
     stored: DeviceLogin | None = arrival.session.scalar(statement.values(row))
@@ -245,11 +272,12 @@ def _move(
     end = None if until is None else until.at
     if not _has_any(session, device, earlier, since, end):  # nearly always: logins come before what follows them
         return
-    moved = session.execute(
-        update(Event).where(*_within(Event, device, earlier, since, end)).values(customer_id=later)
-    ).rowcount  # type: ignore[attr-defined] # an UPDATE's result has it
-    for customer_id, number in ((earlier, -moved), (later, moved)):
-        count = Customer.own_event_count + number
+    where = _within(Event, device, earlier, since, end)
+    names = session.execute(select(Event.name, func.count()).where(*where).group_by(Event.name)).all()
+    session.execute(update(Event).where(*where).values(customer_id=later))
+    for customer_id, sign in ((earlier, -1), (later, 1)):
+        events.add_to_counts(session, {(customer_id, name): sign * number for name, number in names})
+        count = Customer.own_event_count + sign * sum(number for _, number in names)
         session.execute(update(Customer).where(Customer.id == customer_id).values(own_event_count=count))
         visits.rebuild(session, customer_id, device.id)
     values = _within(AttributeValue, device, earlier, since, end)

@@ -304,6 +304,16 @@ class Event(Base):
     context: Mapped[Long | None]  # JSON of changes.Context, without what is empty
 
 
+class EventCount(Base):
+    """How many events of a name a customer has of its own, so that nobody has to count them."""
+
+    __tablename__ = "event_counts"
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True)
+    name: Mapped[Exact] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
 class IgnoredValue(Base):
     """A value that was not stored because its type differs from the attribute's. `event_name` as in AttributeType."""
 

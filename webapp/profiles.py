@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from webapp import attributes, customers
 from webapp.models import Customer, Device, Event, Visit
+from webapp.registry import RESERVED
 
 
 def refresh(session: Session, roots: Iterable[int]) -> None:
@@ -20,7 +21,7 @@ def refresh(session: Session, roots: Iterable[int]) -> None:
             "last_seen_at": root.created_at if last is None else last,
             "event_count": session.scalar(select(func.sum(Customer.own_event_count)).where(Customer.id.in_(ids))) or 0,
             "is_bot": not root.is_registered and _are_bots(session, ids),
-            **dict.fromkeys(attributes.RESERVED),
+            **dict.fromkeys(RESERVED),
             **attributes.basics(session, ids),
         }
         session.execute(update(Customer).where(Customer.id == root_id).values(**values))

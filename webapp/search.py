@@ -8,15 +8,16 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from itertools import chain
 from typing import NamedTuple
 
 import phonenumbers
-from sqlalchemy import ColumnElement, Row, delete, exists, func, select
+from sqlalchemy import ColumnElement, Executable, Row, delete, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from webapp.db import Database, insert
+from webapp import db
+from webapp.db import Base, Database
 from webapp.models import AttributeValue, Customer, SearchTerm, Workspace
 
 FIELDS = {
@@ -182,7 +183,15 @@ def add(session: Session, workspace: Workspace, values: Iterable[tuple[int, str,
         for term, is_tail in terms(field, value, workspace.default_region).items()
     ]
     if rows:
-        session.execute(insert(session)(SearchTerm).on_conflict_do_nothing(), rows)
+        db.execute(session, _adding, rows)
+
+
+@cache
+def _adding(dialect: str) -> Executable:
+    table = Base.metadata.tables[SearchTerm.__tablename__]
+    statement = db.inserting(dialect)(table).from_select(list(table.c), db.given(dialect, table.c))
+    adding: Executable = statement.on_conflict_do_nothing()
+    return adding
 
 
 def replace(session: Session, workspace: Workspace, customer_id: int, field: str, values: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import case, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from webapp import attributes, events, visits
+from webapp import events, registry, visits
 from webapp.cursors import Cursor
 from webapp.models import ApiKey, AttributeValue, Customer, Merge, User
 
@@ -127,7 +127,7 @@ def _changes(session: Session, person: Person, stretch: _Stretch) -> list[Entry]
         .limit(_LIMIT)
     )
     rows = session.execute(query).all()
-    types = attributes.types_of(session, person.workspace_id, {row.name for row, _ in rows})
+    types = registry.types_of(session, person.workspace_id, {row.name for row, _ in rows})
     changes = [
         Change(row.name, types[row.name], json.loads(row.value), row.source, key, row.device_id) for row, key in rows
     ]

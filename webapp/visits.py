@@ -6,22 +6,25 @@ login in the middle doesn't cut a visit in two.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import Executable, Row, delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp import clock
-from webapp.db import insert
+from webapp import clock, db
+from webapp.db import Base
 from webapp.models import Device, Event, Visit
 
 LONGEST_PAUSE = 30 * clock.MINUTE
 _MOST_PARTS = 200
 _MOST_BETWEEN = 10_000
 _MOST_PLACES = 50
+_VISITS = Base.metadata.tables[Visit.__tablename__]
+_Whose = tuple[int, int]  # customer_id, device_id
 
 
 class Mark(NamedTuple):
@@ -147,50 +150,71 @@ def coalesced(spans: Iterable[Span]) -> list[Span]:
     return found
 
 
-def extend(session: Session, customer_id: int, device_id: int, moments: Sequence[Span]) -> None:
-    """Take new moments of one locked customer on one device into the visits."""
-    earliest, latest = min(one.started_at for one in moments), max(one.ended_at for one in moments)
-    near = (
-        *_of(customer_id, device_id),
-        Visit.started_at <= latest + LONGEST_PAUSE,
-        Visit.ended_at >= earliest - LONGEST_PAUSE,
+def extend(session: Session, moments: Mapping[_Whose, Sequence[Span]]) -> None:
+    """Take new moments of locked customers into their visits."""
+    windows = [
+        {
+            "customer_id": customer_id,
+            "device_id": device_id,
+            "ended_at": min(one.started_at for one in theirs) - LONGEST_PAUSE,
+            "started_at": max(one.ended_at for one in theirs) + LONGEST_PAUSE,
+        }
+        for (customer_id, device_id), theirs in moments.items()
+    ]
+    before: dict[_Whose, list[Span]] = {whose: [] for whose in moments}
+    for row in db.execute(session, _near, windows):
+        before[row.customer_id, row.device_id].append(_span(row))
+    _store(session, {whose: (before[whose], coalesced([*before[whose], *moments[whose]])) for whose in moments})
+
+
+@cache
+def _near(dialect: str) -> Executable:
+    """The visits that are not over before `ended_at` and don't begin after `started_at`."""
+    names = ("customer_id", "device_id", "started_at", "ended_at")
+    told = db.given(dialect, [_VISITS.c[name] for name in names]).subquery("told").c
+    return select(*_VISITS.c).where(
+        _VISITS.c.customer_id == told.customer_id,
+        _VISITS.c.device_id == told.device_id,
+        _VISITS.c.started_at <= told.started_at,
+        _VISITS.c.ended_at >= told.ended_at,
     )
-    before = _spans(session, near)
-    _store(session, customer_id, before, coalesced([*before, *moments]))
 
 
 def rebuild(session: Session, customer_id: int, device_id: int) -> None:
     """Make a customer's visits on a device anew from the events there."""
-    before = _spans(session, _of(customer_id, device_id))
+    stored = select(*_VISITS.c).where(_VISITS.c.customer_id == customer_id, _VISITS.c.device_id == device_id)
+    before = [_span(row) for row in session.execute(stored)]
     query = select(Event.reported_at, Event.context)
     query = query.where(Event.customer_id == customer_id, Event.device_id == device_id)
     moments = [moment(device_id, at, context) for at, context in session.execute(query)]
-    _store(session, customer_id, before, coalesced(moments))
+    _store(session, {(customer_id, device_id): (before, coalesced(moments))})
 
 
-def _of(customer_id: int, device_id: int) -> tuple[ColumnElement[bool], ...]:
-    return Visit.customer_id == customer_id, Visit.device_id == device_id
-
-
-def _spans(session: Session, where: Iterable[ColumnElement[bool]]) -> list[Span]:
-    # What is stored here goes around the session's objects, so they are read afresh.
-    query = select(Visit).where(*where).execution_options(populate_existing=True)
-    return [_span(row) for row in session.scalars(query)]
-
-
-def _store(session: Session, customer_id: int, before: list[Span], after: list[Span]) -> None:
-    starts = {span.started_at for span in after}
-    gone = [span for span in before if span.started_at not in starts]
+def _store(session: Session, changes: Mapping[_Whose, tuple[list[Span], list[Span]]]) -> None:
+    """Replace visits by others, for each customer and device."""
+    gone, rows = [], []
+    for (customer_id, _), (before, after) in changes.items():
+        starts, known = {span.started_at for span in after}, set(before)
+        gone += [_row(customer_id, span) for span in before if span.started_at not in starts]
+        rows += [_row(customer_id, span) for span in after if span not in known]
     if gone:
-        where = (*_of(customer_id, gone[0].device_id), Visit.started_at.in_([span.started_at for span in gone]))
-        session.execute(delete(Visit).where(*where).execution_options(synchronize_session=False))
-    known = set(before)
-    rows = [_row(customer_id, span) for span in after if span not in known]
+        db.execute(session, _deleting, gone)
     if rows:
-        statement = insert(session)(Visit)
-        keys = ("customer_id", "started_at", "device_id")
-        changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-        session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+        db.execute(session, _storing, rows)
+
+
+@cache
+def _deleting(dialect: str) -> Executable:
+    told = db.given(dialect, _VISITS.primary_key)
+    return delete(_VISITS).where(tuple_(*_VISITS.primary_key).in_(told))
+
+
+@cache
+def _storing(dialect: str) -> Executable:
+    statement = db.inserting(dialect)(_VISITS).from_select(list(_VISITS.c), db.given(dialect, _VISITS.c))
+    changed = {one.name: statement.excluded[one.name] for one in _VISITS.c if not one.primary_key}
+    storing: Executable = statement.on_conflict_do_update(index_elements=list(_VISITS.primary_key), set_=changed)
+    return storing
 
 
 def _row(customer_id: int, span: Span) -> dict[str, Any]:
@@ -209,7 +233,7 @@ def _row(customer_id: int, span: Span) -> dict[str, Any]:
     }
 
 
-def _span(row: Visit) -> Span:
+def _span(row: Visit | Row[Any]) -> Span:
     return Span(
         row.device_id,
         row.started_at,

@@ -4,13 +4,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from tests.world import Shop
+from tests.world import SMALLEST, Shop
 from webapp import api, pages
-from webapp.api import door
 from webapp.pages import guards
 
 # Routes that anybody may reach. Everything else must turn a stranger away.
@@ -45,17 +44,7 @@ MEMBER = {
     "account.change_password",
 }
 EDITOR = {"merging.choose", "merging.merge", "merging.undo", "merging.redo", "merging.resume"}
-MACHINE = {
-    "rest.customer",
-    "rest.event",
-    "track.user",
-    "track.event",
-    "mobile.launch",
-    "mobile.event",
-    "mobile.login",
-    "mobile.logout",
-    "mobile.push_token",
-}
+MACHINE = {f"api.{path[1:]}" for path in (*SMALLEST, "/api/v1/batch")}
 
 
 def _requests(app: Flask, endpoints: set[str]) -> Iterator[tuple[str, str]]:
@@ -74,8 +63,7 @@ def test_every_route_is_listed_here(app: Flask) -> None:
 
 
 def test_every_door_is_hung_with_its_guards(app: Flask) -> None:
-    expected: dict[str, list[object]] = {blueprint.name: [door.guard] for blueprint in api.DOORS}
-    expected |= {blueprint.name: [guards.same_site, guard] for blueprint, guard in pages.DOORS}
+    expected = {blueprint.name: [guards.same_site, guard] for blueprint, guard in pages.DOORS}
     hung = {name: list(before) for name, before in app.before_request_funcs.items() if name is not None}
     assert hung == expected
     assert set(app.blueprints) == set(expected)
@@ -108,6 +96,17 @@ def test_machine_without_a_key_gets_the_one_401(app: Flask) -> None:
 def test_people_are_no_machines(app: Flask, alice: FlaskClient) -> None:
     for method, path in _requests(app, MACHINE):
         assert alice.open(path, method=method).status_code == 401, path
+
+
+def test_machine_door_asks_for_the_key_whichever_way_it_is_reached(app: Flask) -> None:
+    with app.test_request_context():
+        views = {app.view_functions[endpoint] for endpoint in MACHINE}
+    (view,) = views
+    for _, path in _requests(app, MACHINE):
+        with app.test_request_context(path, method="POST"):
+            answer = view()
+            assert isinstance(answer, Response)
+            assert answer.status_code == 401, path
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])

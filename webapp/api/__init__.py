@@ -1,46 +1,46 @@
 """The machine door: the documented ingestion API, in JSON."""
 
-import logging
 from http import HTTPStatus
 
 from flask import Flask, Response, request
+from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 
-from webapp import db, doors
-from webapp.api import door, errors, mobile, rest, track
-from webapp.api.errors import ApiError
+from webapp.api import batches, errors, mobile, rest, track
+from webapp.api.call import House
+from webapp.api.door import Ahead, Door, unexpected
 
-log = logging.getLogger(__name__)
-
-DOORS = (rest.door, track.door, mobile.door)
-PREFIXES = tuple(f"{one.url_prefix}/" for one in DOORS if one.url_prefix)
+ENDPOINTS = rest.ENDPOINTS | track.ENDPOINTS | mobile.ENDPOINTS | batches.ENDPOINTS
+PREFIXES = ("/rest-api/", "/track/", "/api/")
 
 
 def is_api(path: str) -> bool:
     """Whether a path belongs to this door, so that also its errors are JSON."""
     # The mobile endpoints stand among the pages: no more than exactly their paths belongs to this door.
-    return f"{path}/".startswith(PREFIXES) or path in mobile.PATHS
+    return f"{path}/".startswith(PREFIXES) or path in mobile.ENDPOINTS
 
 
-def register(app: Flask) -> None:
-    """Hang the machine door in, behind its guard."""
-    for blueprint in DOORS:
-        doors.hang(app, blueprint, door.guard)
-    app.register_error_handler(ApiError, errors.answer)
+def register(app: Flask, house: House, csrf: CSRFProtect) -> None:
+    """Hang the machine door in: in Flask's map of routes, and ahead of it for the requests that matter."""
+    door = Door(house, ENDPOINTS)
+    csrf.exempt(door.view)  # machines carry keys, not cookies
+    for path in ENDPOINTS:
+        app.add_url_rule(
+            path, f"api.{path[1:]}", door.view, methods=["POST"], provide_automatic_options=False
+        )  # fmt: skip
+    app.wsgi_app = Ahead(app.wsgi_app, door)  # type: ignore[method-assign]
 
 
 def error_response(error: Exception) -> Response:
-    """The JSON answer to an error of HTTP, of the database or of ours."""
+    """The JSON answer to an error before any endpoint was reached: wrong method, unknown path."""
     if isinstance(error, HTTPException):
         status = error.code or 500
         allow = {name: value for name, value in error.get_headers() if name == "Allow"}
-        return errors.answer(errors.of_status(status, _in_words(error), allow))
-    trouble = db.trouble(error)
-    if trouble is None:
-        log.exception("an ingestion request failed")
-        words = "something went wrong on the server; nothing of this request was stored"
-        return errors.answer(errors.of_status(500, words))
-    return errors.answer(errors.of_trouble(trouble))
+        told = errors.of_status(status, _in_words(error), allow)
+    else:
+        told = unexpected(error)
+    found = errors.reply(told)
+    return Response(found.body, found.status, found.headers, mimetype="application/json")
 
 
 def _in_words(error: HTTPException) -> str:

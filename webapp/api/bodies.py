@@ -32,25 +32,35 @@ class _Duplicates(dict[str, Any]):
 
 def parse(data: bytes) -> tuple[dict[str, Any], Faults]:
     """The body as an object, and the faults of its texts and numbers so far. Raises ApiError (422) where it is none."""
+    body = decoded(data)
+    if not isinstance(body, dict):
+        raise _unusable("the body must be a JSON object", "object.base")
+    return body, checked(body)
+
+
+def decoded(data: bytes, what: str = "the body") -> Any:
+    """The JSON value that `what` is, not yet checked. Raises ApiError (422) where it isn't JSON."""
     if not data.strip():
-        raise _unusable("the body is empty; send a JSON object", "json.empty")
+        raise _unusable(f"{what} is empty; send a JSON object", "json.empty")
     try:
-        body = json.loads(
+        return json.loads(
             data.decode("utf-8-sig"), object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant
         )
     except UnicodeDecodeError as error:
-        raise _unusable(f"the body is not UTF-8: byte {error.start} can't be read", "json.encoding") from None
+        raise _unusable(f"{what} is not UTF-8: byte {error.start} can't be read", "json.encoding") from None
     except RecursionError:
-        raise _unusable(f"the body is nested deeper than {DEEPEST} levels", "json.depth") from None
+        raise _unusable(f"{what} is nested deeper than {DEEPEST} levels", "json.depth") from None
     except json.JSONDecodeError as error:
         raise _unusable(
-            f"the body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}", "json.invalid"
+            f"{what} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}", "json.invalid"
         ) from None
-    if not isinstance(body, dict):
-        raise _unusable("the body must be a JSON object", "object.base")
+
+
+def checked(value: Any) -> Faults:
+    """The faults of the texts and numbers in a decoded value, which can't be stored whatever they are for."""
     faults = Faults()
-    _walk(body, [], faults)
-    return body, faults
+    _walk(value, [], faults)
+    return faults
 
 
 def _unusable(message: str, type_: str) -> ApiError:

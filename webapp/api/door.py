@@ -1,94 +1,99 @@
-"""What every ingestion endpoint does around its own shape: the key, the body, the answer."""
+"""The machine door: every ingestion request, from its key to its answer, whichever way it came in."""
 
-import hashlib
-from typing import TypeVar
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from flask import Response, g, jsonify, request
+from flask import Response, request
 
-from webapp import keys
-from webapp.api import bodies, errors
+from webapp import db, headers, keys
+from webapp.api import errors
+from webapp.api.call import KEY_HEADER, Call, House, header
 from webapp.api.errors import ApiError, fault
-from webapp.api.shapes import Reader
-from webapp.db import database
-from webapp.ingest import batch
-from webapp.ingest.changes import Change, RefusedError, Source
+from webapp.api.replies import Reply
+from webapp.ingest import retries
+from webapp.ingest.group import ClosedError
 from webapp.models import ApiKey
 
-KEY_HEADER = "x-growlytics-key"
-IDEMPOTENCY_HEADER = "Idempotency-Key"
-LONGEST_IDEMPOTENCY_KEY = 255
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-AnyReader = TypeVar("AnyReader", bound=Reader)
+log = logging.getLogger(__name__)
 
-
-def guard() -> None:
-    """Let in who carries a valid key; everybody else gets the same 401."""
-    with database().read() as session:
-        key = keys.authenticate(session, request.headers.get(KEY_HEADER))
-    if key is None:
-        message = f"the API key is missing or not valid; send it in the {KEY_HEADER} header"
-        raise ApiError(401, [fault(message, "key.invalid", ["headers", KEY_HEADER])])
-    if keys.needs_touch(key):  # about once a minute, which is also often enough to tidy up
-        with database().write() as session:
-            keys.touch(session, key.id)
-            batch.forget_old_keys(session)
-    g.api_key = key
+Endpoint = Callable[[Call], Reply]
 
 
-def reader(kind: type[AnyReader]) -> AnyReader:
-    """The body of this request, ready to be read. Raises ApiError (400, 413, 422)."""
-    g.body = _bytes()
-    body, faults = bodies.parse(g.body)
-    return kind(body, faults, _key().workspace)
+class Door:
+    """Lets in who carries a valid key, has its endpoint answer, and turns every error into an answer too."""
+
+    def __init__(self, house: House, endpoints: Mapping[str, Endpoint]) -> None:
+        self.endpoints = endpoints
+        self._house = house
+        self._keys = keys.Known(house.database)
+
+    def answer(self, environ: "WSGIEnvironment") -> Reply:
+        """The answer to a POST to one of the endpoints."""
+        try:
+            call = Call(self._house, environ, self._key(environ))
+            return self.endpoints[call.path](call)
+        except ApiError as error:
+            return errors.reply(error)
+        except ClosedError:
+            return errors.reply(errors.of_status(503, "the server is ending; send it again", {"Retry-After": "2"}))
+        except Exception as error:
+            return errors.reply(unexpected(error))
+
+    def _key(self, environ: "WSGIEnvironment") -> ApiKey:
+        key = self._keys.authenticate(header(environ, KEY_HEADER) or "")
+        if key is None:
+            message = f"the API key is missing or not valid; send it in the {KEY_HEADER} header"
+            raise ApiError(401, [fault(message, "key.invalid", ["headers", KEY_HEADER])])
+        if keys.needs_touch(key):  # about once a minute, which is also often enough to tidy up
+            with self._house.database.write() as session:
+                keys.touch(session, key.id)
+                retries.forget_old(session)
+        return key
+
+    def view(self) -> Response:
+        """Answer a request that came through Flask."""
+        found = self.answer(request.environ)
+        return Response(found.body, found.status, found.headers, mimetype=_MIMETYPE)
 
 
-def answer(body: Reader, *changes: Change) -> Response:
-    """Store the changes of a body and say so. Raises ApiError (422)."""
-    ignored = store(body, *changes)
-    return jsonify({"success": True} | ({"ignored": ignored} if ignored else {}))
+_MIMETYPE = "application/json"
 
 
-def store(body: Reader, *changes: Change) -> list[dict[str, str]]:
-    """Apply the changes of a body, all or none; on return they are committed. Returns the values that were ignored.
+class Ahead:
+    """WSGI middleware: answers ingestion requests ahead of Flask's own dispatch, which takes as long as all the rest.
 
-    Raises ApiError (422), with all faults of the body or with the one for which its changes can't be stored.
+    What it answers is byte for byte what Flask would (see docs/decisions/0010).
     """
-    retry = _retry(body.faults)
-    body.faults.refuse()
-    try:
-        return batch.submit(database(), body.workspace, changes, Source(request.path, _key().id), retry)
-    except RefusedError as refused:
-        raise ApiError(422, [body.placed(refused.fault)]) from None
+
+    def __init__(self, app: "WSGIApplication", door: Door) -> None:
+        self._app = app
+        self._door = door
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] != "POST" or environ["PATH_INFO"] not in self._door.endpoints:
+            return self._app(environ, start_response)
+        found = self._door.answer(environ)
+        start_response(
+            f"{found.status} {HTTPStatus(found.status).phrase}",
+            [
+                ("Content-Type", _MIMETYPE),
+                ("Content-Length", str(len(found.body))),
+                *found.headers.items(),
+                *headers.of_api(is_secure=environ["wsgi.url_scheme"] == "https"),
+            ],
+        )
+        return [found.body]
 
 
-def _key() -> ApiKey:
-    key: ApiKey = g.api_key
-    return key
-
-
-def _bytes() -> bytes:
-    # Read straight from the server: a body sent in chunks has no length, and Werkzeug would cut it off in silence.
-    # Never past a known length: some servers would wait there for bytes that don't come.
-    most = bodies.MOST_BYTES
-    length = most + 1 if request.content_length is None else request.content_length
-    data: bytes = request.environ["wsgi.input"].read(length) if length <= most + 1 else b""
-    if max(len(data), request.content_length or 0) > most:
-        raise errors.of_status(413, f"the body is larger than {most:,} bytes")
-    if request.content_length is not None and len(data) < request.content_length:
-        raise errors.of_status(400, "the body is shorter than its Content-Length")
-    return data
-
-
-def _retry(faults: errors.Faults) -> batch.Retry | None:
-    key = request.headers.get(IDEMPOTENCY_HEADER)
-    if key is None:
-        return None
-    path: list[str | int] = ["headers", IDEMPOTENCY_HEADER]
-    if not key.strip():
-        faults.add(path, "is empty, or has other characters than ASCII", "string.empty")
-    elif "\x00" in key:
-        faults.add(path, "contains a NUL character, which can't be stored", "string.unicode")
-    elif len(key) > LONGEST_IDEMPOTENCY_KEY:
-        message = f"is {len(key):,} characters long; {LONGEST_IDEMPOTENCY_KEY} are allowed"
-        faults.add(path, message, "string.max", limit=LONGEST_IDEMPOTENCY_KEY)
-    return batch.Retry(key, hashlib.sha256(request.path.encode() + b"\n" + g.body).hexdigest())
+def unexpected(error: Exception) -> ApiError:
+    """What to tell of an error of the database, or of ours."""
+    trouble = db.trouble(error)
+    if trouble is not None:
+        return errors.of_trouble(trouble)
+    log.error("an ingestion request failed", exc_info=error)
+    return errors.of_status(500, "something went wrong on the server; nothing of this request was stored")

@@ -3,11 +3,10 @@
 import re
 from typing import Any
 
-from flask import Response, jsonify
-
+from webapp.api import replies
+from webapp.api.replies import Reply
 from webapp.db import Trouble
-
-Fault = dict[str, Any]
+from webapp.ingest.changes import Fault
 
 NOT_TEXT = re.compile("[\x00\ud800-\udfff]")  # NUL and halves of surrogate pairs: not storable, nor to be sent back
 # Longer keys are cut in paths: a key of 500 KB above a thousand faults would be repeated in each of them.
@@ -19,6 +18,7 @@ TYPES = {
     404: "NotFoundError",
     405: "MethodNotAllowedError",
     413: "PayloadTooLargeError",
+    415: "UnsupportedMediaTypeError",
     422: "ValidationError",
     503: "UnavailableError",
     507: "StorageFullError",
@@ -91,12 +91,9 @@ def _shown(key: str) -> str:
     return NOT_TEXT.sub("\ufffd", key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}…")
 
 
-def answer(error: ApiError) -> Response:
-    """The response of an error."""
-    response = jsonify({"type": TYPES.get(error.status, "Error"), "details": error.faults})
-    response.status_code = error.status
-    response.headers.update(error.headers)
-    return response
+def reply(error: ApiError) -> Reply:
+    """The answer that tells of an error."""
+    return replies.of({"type": TYPES.get(error.status, "Error"), "details": error.faults}, error.status, error.headers)
 
 
 def of_status(status: int, message: str, headers: dict[str, str] | None = None) -> ApiError:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from webapp import clock, values, workspaces
-from webapp.api.errors import Fault, Faults
-from webapp.ingest.changes import Attribute
+from webapp.api.errors import Faults
+from webapp.ingest.changes import Attribute, Fault
 from webapp.models import Workspace
 
 LONGEST_NAME = 49

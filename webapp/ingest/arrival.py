@@ -4,20 +4,18 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from webapp.ingest.changes import Source
 from webapp.models import Workspace
 
 
 @dataclass(slots=True)
 class Arrival:
-    """One transaction's session, workspace, source and time of arrival (epoch ms), and what it has done to profiles.
+    """One transaction's session, workspace and time of arrival (epoch ms), and what it has done to profiles.
 
     `born`: customers that it made by their System ID. `touched`: those whose merges or own history it changed.
     """
 
     session: Session
     workspace: Workspace
-    source: Source
     received_at: int
     born: set[int] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)

@@ -1,7 +1,8 @@
 """What can come in, whatever door it comes through, and what became of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,15 @@ class Logout:
     reported_at: int | None
 
 
+Fault = dict[str, Any]  # as in the API's `details`: message, path, type, context
 Change = CustomerUpdate | EventRecord | DeviceInfo | PushToken | Login | Logout
+
+
+class Told(NamedTuple):
+    """A change, and who told it."""
+
+    change: Change
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +146,8 @@ class Settled:
 
 
 class RefusedError(Exception):
-    """A change that can't be stored as things stand. Carries the fault in the shape of the API's `details`."""
+    """A request that can't be stored as things stand: faults by the places of its changes, None for the whole of it."""
 
-    def __init__(self, fault: dict[str, Any]) -> None:
-        super().__init__(fault["message"])
-        self.fault = fault
+    def __init__(self, faults: Mapping[int | None, Fault]) -> None:
+        super().__init__(faults)
+        self.faults = faults

@@ -1,0 +1,161 @@
+"""One request to the machine door: its key, its headers, its body; and the reply."""
+
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from werkzeug.wsgi import get_content_length
+
+from webapp.api import bodies, errors, replies
+from webapp.api.errors import ApiError
+from webapp.api.replies import SUCCESS, Reply
+from webapp.api.shapes import Reader
+from webapp.db import Database
+from webapp.ingest.batch import Request
+from webapp.ingest.changes import Change, RefusedError, Source
+from webapp.ingest.group import GroupCommit
+from webapp.ingest.retries import Outcome, Retry
+from webapp.models import ApiKey, Workspace
+from webapp.places import Places
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+KEY_HEADER = "x-growlytics-key"
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+LONGEST_IDEMPOTENCY_KEY = 255
+_SHOWN = ("name", "expected", "received")  # of an ignored value
+
+AnyReader = TypeVar("AnyReader", bound=Reader)
+
+
+@dataclass(slots=True)
+class House:
+    """What stands behind the door."""
+
+    database: Database
+    ingestion: GroupCommit
+    places: Places
+    country_header: str | None
+
+
+@dataclass(slots=True)
+class Call:
+    """A request that carries a valid key. The same whichever way it came: `environ` is WSGI's."""
+
+    house: House
+    environ: "WSGIEnvironment"
+    key: ApiKey
+    body: bytes = field(default=b"", init=False)
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace of the key."""
+        return self.key.workspace
+
+    @property
+    def path(self) -> str:
+        """The path of the endpoint."""
+        return str(self.environ["PATH_INFO"])
+
+    @property
+    def address(self) -> str:
+        """The address that it came from, behind trusted proxies."""
+        return str(self.environ.get("REMOTE_ADDR") or "")
+
+    def header(self, name: str) -> str | None:
+        """A header of the request."""
+        return header(self.environ, name)
+
+    def read(self, kind: type[AnyReader]) -> AnyReader:
+        """The body, ready to be read. Raises ApiError (400, 413, 422)."""
+        self.body = received(self.environ, bodies.MOST_BYTES)
+        body, faults = bodies.parse(self.body)
+        return kind(body, faults, self.workspace)
+
+    def receive(self, most: int) -> bytes:
+        """The body as it is, or what it unpacks to: at most so many bytes. Raises ApiError (400, 413, 415, 422)."""
+        data = received(self.environ, most)
+        packing = (self.header("Content-Encoding") or "identity").strip().lower()
+        if packing not in {"identity", "gzip"}:
+            raise errors.of_status(415, "the body's Content-Encoding is not one that is known here; use gzip or none")
+        self.body = unpacked(data, most) if packing == "gzip" else data
+        return self.body
+
+    def answer(self, body: Reader, *changes: Change) -> Reply:
+        """Store the changes of a body and say so. Raises ApiError (422)."""
+        ignored = self.store(body, *changes).ignored
+        if not ignored:
+            return SUCCESS
+        return replies.of({"success": True, "ignored": [{name: one[name] for name in _SHOWN} for one in ignored]})
+
+    def store(self, body: Reader, *changes: Change) -> Outcome:
+        """Store the changes of a body, all or none; on return they are committed.
+
+        Raises ApiError (422), with all faults of the body or with the one for which its changes can't be stored.
+        """
+        retry = self.retry(body.faults)
+        body.faults.refuse()
+        try:
+            return self.submit(changes, retry)
+        except RefusedError as refused:
+            raise ApiError(422, [body.placed(fault) for fault in refused.faults.values()]) from None
+
+    def submit(self, changes: Sequence[Change], retry: Retry | None, *, is_partial: bool = False) -> Outcome:
+        """Store changes as a request of their own. Raises as GroupCommit.submit."""
+        source = Source(self.path, self.key.id)
+        return self.house.ingestion.submit(Request(self.workspace, changes, source, retry, is_partial))
+
+    def retry(self, faults: errors.Faults) -> Retry | None:
+        """What recognises this request when it comes again, if it carries an Idempotency-Key; notes faults of that."""
+        key = self.header(IDEMPOTENCY_HEADER)
+        if key is None:
+            return None
+        path: list[str | int] = ["headers", IDEMPOTENCY_HEADER]
+        if not key.strip():
+            faults.add(path, "is empty, or has other characters than ASCII", "string.empty")
+        elif "\x00" in key:
+            faults.add(path, "contains a NUL character, which can't be stored", "string.unicode")
+        elif len(key) > LONGEST_IDEMPOTENCY_KEY:
+            message = f"is {len(key):,} characters long; {LONGEST_IDEMPOTENCY_KEY} are allowed"
+            faults.add(path, message, "string.max", limit=LONGEST_IDEMPOTENCY_KEY)
+        query = self.environ.get("QUERY_STRING")
+        where = f"{self.path}?{query}" if query else self.path
+        return Retry(key, hashlib.sha256(where.encode() + b"\n" + self.body).hexdigest())
+
+
+def header(environ: "WSGIEnvironment", name: str) -> str | None:
+    """A header of a WSGI request; None where it isn't there."""
+    found = environ.get(f"HTTP_{name.upper().replace('-', '_')}")
+    return None if found is None else str(found)
+
+
+def received(environ: "WSGIEnvironment", most: int) -> bytes:
+    """The body of a WSGI request, of at most so many bytes. Raises ApiError (400, 413)."""
+    # Read straight from the server: a body sent in chunks has no length, and Werkzeug would cut it off in silence.
+    # Never past a known length: some servers would wait there for bytes that don't come.
+    told = get_content_length(environ)
+    length = most + 1 if told is None else told
+    data: bytes = environ["wsgi.input"].read(length) if length <= most + 1 else b""
+    if max(len(data), told or 0) > most:
+        raise errors.of_status(413, f"the body is larger than {most:,} bytes")
+    if told is not None and len(data) < told:
+        raise errors.of_status(400, "the body is shorter than its Content-Length")
+    return data
+
+
+def unpacked(data: bytes, most: int) -> bytes:
+    """What a gzip body holds, of at most so many bytes. Raises ApiError (413, 422)."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            text = file.read(most + 1)
+    except (OSError, EOFError, zlib.error):
+        message = "the body is not valid gzip, which its Content-Encoding says it is"
+        raise ApiError(422, [errors.fault(message, "gzip.invalid")]) from None
+    if len(text) > most:
+        raise errors.of_status(413, f"the body is larger than {most:,} bytes when unpacked")
+    return text
