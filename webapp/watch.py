@@ -4,12 +4,12 @@ import time
 
 from flask import Flask, Response, g, request
 
-from webapp import api, logs
+from webapp import logs
 from webapp.metrics import NO_ROUTE, metrics
 
 
 def register(app: Flask) -> None:
-    """Watch all requests but those of the machine door, which tells more of its own."""
+    """Watch all requests that reach Flask; ingestion is answered ahead of it, and tells more of its own."""
     app.before_request(_begin)
     app.after_request(_end)
 
@@ -24,10 +24,9 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    if not api.is_api(request.path):
-        endpoint = NO_ROUTE if request.url_rule is None else request.url_rule.rule
-        seconds = time.perf_counter() - g.began
-        metrics().answered(endpoint, response.status_code, seconds)
-        failure = g.get("failure") if response.status_code >= 500 else None
-        logs.answered(request.method, endpoint, response.status_code, seconds, failure=failure)
+    endpoint = NO_ROUTE if request.url_rule is None else request.url_rule.rule
+    seconds = time.perf_counter() - g.began
+    metrics().answered(endpoint, response.status_code, seconds)
+    failure = g.get("failure") if response.status_code >= 500 else None
+    logs.answered(request.method, endpoint, response.status_code, seconds, failure=failure)
     return response
