@@ -32,6 +32,9 @@ def _machine_without_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("trusted_proxies", ()),
         ("geoip_database", None),
         ("country_header", None),
+        ("metrics_token", None),
+        ("log_level", "info"),
+        ("log_format", None),
     ],
 )
 def test_setting_has_a_default(name: str, default: Any) -> None:
@@ -48,6 +51,9 @@ def test_every_setting_is_tested_here() -> None:
         "trusted_proxies",
         "geoip_database",
         "country_header",
+        "metrics_token",
+        "log_level",
+        "log_format",
     }
 
 
@@ -68,6 +74,11 @@ def test_every_setting_is_tested_here() -> None:
         ("GEOIP_DATABASE", "", None),
         ("GEOIP_DATABASE", "/srv/GeoLite2-City.mmdb", Path("/srv/GeoLite2-City.mmdb")),
         ("COUNTRY_HEADER", "", None),
+        ("LOG_LEVEL", "debug", "debug"),
+        ("LOG_LEVEL", "WARNING", "warning"),
+        ("LOG_FORMAT", "", None),
+        ("LOG_FORMAT", "json", "json"),
+        ("LOG_FORMAT", "Text", "text"),
     ],
 )
 def test_setting_is_read_from_the_environment(
@@ -104,6 +115,11 @@ def test_setting_is_read_from_the_environment(
         ("COUNTRY_HEADER", "CF-IPCountry:", "must be the name of a header"),
         ("COUNTRY_HEADER", "CF_IPCountry", "must be the name of a header"),
         ("COUNTRY_HEADER", " ", "must be the name of a header"),
+        ("METRICS_TOKEN", "", "must have at least 16 characters"),
+        ("METRICS_TOKEN", "fifteen letters", "must have at least 16 characters"),
+        ("LOG_LEVEL", "", "must be 'debug', 'info', 'warning' or 'error'"),
+        ("LOG_LEVEL", "trace", "must be 'debug', 'info', 'warning' or 'error'"),
+        ("LOG_FORMAT", "xml", "must be 'json' or 'text'"),
     ],
 )
 def test_wrong_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str, words: str) -> None:

@@ -6,13 +6,16 @@ from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
 
-from webapp import api, assets, config, filters, headers, htmx, pages
+from webapp import api, assets, config, db, filters, headers, htmx, metrics, occupancy, pages, readiness, watch
 from webapp.api.call import House
 from webapp.config import Settings
 from webapp.db import Database
 from webapp.ingest.group import GroupCommit
+from webapp.logs import RequestIds
+from webapp.metrics import Metrics
 from webapp.places import Places
 from webapp.proxies import TrustedProxies
+from webapp.readiness import Readiness
 
 
 class _Cookies(SecureCookieSessionInterface):
@@ -27,7 +30,7 @@ class _Cookies(SecureCookieSessionInterface):
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The WSGI application. Raises ConfigError when a setting is wrong."""
+    """The WSGI application. Raises ConfigError when a setting is wrong, OccupiedError during a restore."""
     settings = settings or config.load()
     app = Flask("webapp", template_folder=str(assets.folder("templates")), static_folder=str(assets.folder("static")))
     app.config.update(
@@ -38,6 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=1_000_000,  # forms; the API reads and bounds its bodies itself
         SEND_FILE_MAX_AGE_DEFAULT=31_536_000,
         COUNTRY_HEADER=settings.country_header,
+        METRICS_TOKEN=settings.metrics_token and settings.metrics_token.get_secret_value(),
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,  # wants a Referer, which our own policy withholds; the guards check the site
     )
@@ -47,8 +51,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.ensure_ascii = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["places"] = places = Places(settings.geoip_database)
-    app.extensions["database"] = database = Database(settings.url)
-    app.extensions["house"] = house = House(database, GroupCommit(database), places, settings.country_header)
+    database, counted = _open_database(app, settings)
+    ingestion = GroupCommit(database, counted.committed)
+    counted.waiting(ingestion.__len__)
+    app.extensions["house"] = house = House(database, ingestion, places, settings.country_header)
+    watch.register(app)  # first, so that it also sees what the guards turn away
     api.register(app, house, CSRFProtect(app))
     pages.register(app)
     assets.register(app)
@@ -57,13 +64,27 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.after_request(headers.add)
     app.after_request(htmx.vary)
     app.add_url_rule("/healthz", "healthz", _healthz)
+    app.add_url_rule("/readyz", "readyz", readiness.answer)
+    app.add_url_rule("/metrics", "metrics", metrics.answer)
     app.wsgi_app = TrustedProxies(  # type: ignore[method-assign]
-        app.wsgi_app, settings.trusted_proxies, settings.country_header
+        RequestIds(app.wsgi_app), settings.trusted_proxies, settings.country_header
     )
     return app
 
 
+def _open_database(app: Flask, settings: Settings) -> tuple[Database, Metrics]:
+    """The database, held against a restore, and what watches over it."""
+    file = settings.database_file
+    app.extensions["database"] = database = Database(settings.url)
+    app.extensions["occupancy"] = None if file is None else occupancy.shared(file)  # for as long as the app lives
+    app.extensions["readiness"] = Readiness(database, file)
+    app.extensions["metrics"] = counted = Metrics(file)
+    return database, counted
+
+
 def _error(error: Exception) -> ResponseReturnValue:
+    watch.failed(error)
+    readiness.readiness().refused(db.trouble(error))
     return api.error_response(error) if api.is_api(request.path) else pages.error_response(error)
 
 

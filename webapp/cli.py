@@ -1,16 +1,33 @@
 """The console script `customer-profiles`."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec
+from pathlib import Path
+from typing import NoReturn, ParamSpec
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp import config, customers, demo, doctor, filters, keys, migrate, server, start, users, workspaces
+from webapp import (
+    backup,
+    config,
+    customers,
+    demo,
+    doctor,
+    filters,
+    keys,
+    migrate,
+    occupancy,
+    restore,
+    server,
+    start,
+    users,
+    workspaces,
+)
 from webapp.config import ConfigError, Settings
 from webapp.db import Database
 from webapp.models import ROLES, Workspace
@@ -21,13 +38,21 @@ P = ParamSpec("P")
 def main() -> None:
     """Run the console script."""
     os.umask(0o077)  # the embedded database holds a shop's customers: nobody else on the machine reads it
+    signal.signal(signal.SIGTERM, _end)
     commands()
+
+
+def _end(_signal: int, _frame: object) -> NoReturn:
+    sys.exit(128 + signal.SIGTERM)  # as an exception, so that half a backup is removed
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="customer-profiles")
 def commands() -> None:
     """A self-hosted customer-profile server. Settings come from the environment and from .env (see the README)."""
+
+
+_TOLD = (ConfigError, migrate.NewerSchemaError, occupancy.OccupiedError, backup.BackupError)
 
 
 def _explained(command: Callable[P, None]) -> Callable[P, None]:
@@ -37,7 +62,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except (ConfigError, migrate.NewerSchemaError) as error:
+        except _TOLD as error:
             raise click.ClickException(str(error)) from None
         except SQLAlchemyError as error:
             cause = str(getattr(error, "orig", error)).strip()
@@ -50,9 +75,12 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
 def _opened() -> tuple[Settings, Database]:
     settings = config.load()
     try:
-        return settings, Database(settings.url)
+        database = Database(settings.url)
     except OSError as error:
         raise ConfigError(f"DATABASE_URL: can't make the folder {error.filename}: {error.strerror}") from None
+    if settings.database_file is not None:
+        click.get_current_context().with_resource(occupancy.shared(settings.database_file))
+    return settings, database
 
 
 def _migrated() -> Database:
@@ -237,6 +265,42 @@ def demo_(number: int, force: bool) -> None:
     with click.progressbar(length=number, label="Filling the shop") as bar:
         summary = demo.fill(database, workspace, number, bar.update)
     click.echo(summary)
+
+
+_file = click.argument("file", type=click.Path(path_type=Path))
+
+
+@commands.command("backup")
+@_file
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@_explained
+def backup_(file: Path, force: bool) -> None:
+    """Copy the embedded database to FILE, also while the server writes to it."""
+    database = _embedded("back it up with pg_dump or pg_basebackup")
+    size = backup.make(database, file, replaces=force)
+    click.echo(f"{file}: {size:,} bytes.")
+
+
+@commands.command("restore")
+@_file
+@_explained
+def restore_(file: Path) -> None:
+    """Put a backup in the place of the embedded database, which is kept under another name. Stop the server first."""
+    database = _embedded("restore it with pg_restore, or from what pg_basebackup made")
+    done = restore.restore(file, database)
+    click.echo(f"{database} is what {file} was.")
+    if done.kept is not None:
+        click.echo(f"The database that was there is kept as {done.kept}.")
+    if done.lacking:
+        click.echo(f"It lacks {', '.join(done.lacking)}; the next start migrates it.")
+    click.echo("Users and API keys are those of the backup: revoke again what was revoked since.")
+
+
+def _embedded(instead: str) -> Path:
+    file = config.load().database_file
+    if file is None:
+        raise click.ClickException(f"the database is PostgreSQL; {instead}")
+    return file
 
 
 @commands.command("doctor")

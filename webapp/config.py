@@ -5,7 +5,7 @@ import re
 import secrets
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     geoip_database: Path | None = None
     country_header: str | None = None
+    metrics_token: SecretStr | None = Field(default=None, min_length=_SHORTEST_SECRET)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] | None = None
 
     @field_validator("database_url")
     @classmethod
@@ -63,10 +66,15 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise ValueError(f"must be addresses or networks separated by commas; {error}") from None
 
-    @field_validator("geoip_database", "country_header", mode="before")
+    @field_validator("geoip_database", "country_header", "log_format", mode="before")
     @classmethod
     def _none_if_empty(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
 
     @field_validator("country_header")
     @classmethod
@@ -110,6 +118,7 @@ _WORDS = {
     "greater_than_equal": "must be at least {ge}",
     "int_from_float": "must be a whole number",
     "int_parsing": "must be a whole number",
+    "literal_error": "must be {expected}",
     "less_than_equal": "must be at most {le}",
     "string_too_short": "must not be empty",
     "too_short": "must have at least {min_length} characters",

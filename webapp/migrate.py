@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from alembic import command
 from alembic.config import Config
@@ -58,13 +59,22 @@ def changing_schema(database: Database) -> Iterator[Connection]:
 
 def missing(database: Database) -> list[str]:
     """The revisions that the database lacks, oldest first. Raises NewerSchemaError."""
-    scripts = ScriptDirectory.from_config(config())
     with database.engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
+        return lacking(MigrationContext.configure(connection).get_current_revision())
+
+
+def lacking(current: str | None) -> list[str]:
+    """The revisions that a database lacks which is at this one, oldest first. Raises NewerSchemaError."""
+    scripts = _scripts()
     if current == scripts.get_current_head():
         return []
     try:
-        lacking = list(scripts.iterate_revisions("head", current or "base"))
+        later = list(scripts.iterate_revisions("head", current or "base"))
     except RevisionError:
         raise NewerSchemaError(f"a later version of this product has brought the database to {current}") from None
-    return [script.revision for script in reversed(lacking)]
+    return [script.revision for script in reversed(later)]
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(config())

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class TrustedProxies:
     """WSGI middleware: applies ProxyFix to requests whose peer is one of the trusted networks.
 
-    From the requests of all others it takes away the header in which proxies tell the country.
+    From the requests of all others it takes away the headers in which proxies tell the country and the request's id.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class TrustedProxies:
         if self._trusts(environ.get("REMOTE_ADDR", "")):
             return self._behind_proxy(environ, start_response)
         environ.pop(self._country_key, None)
+        environ.pop("HTTP_X_REQUEST_ID", None)
         return self._app(environ, start_response)
 
     def _is_trusted(self, peer: str) -> bool:

@@ -5,25 +5,17 @@ import multiprocessing
 import os
 import socket
 import threading
-from typing import Any
 
 from flask import Flask
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from webapp import create_app
+from webapp import create_app, logs
 from webapp.config import ConfigError, Settings
 
 # How long requests may go on after SIGTERM or Ctrl-C, in seconds.
 _GRACE = 10
-# Errors go to standard error with the time; standard output is for the address.
-_LOGGING: dict[str, Any] = {
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {},
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-}
 
 
 def run(settings: Settings) -> None:
@@ -36,7 +28,7 @@ def run(settings: Settings) -> None:
         blocking_threads=settings.threads,
         websockets=False,
         log_level=LogLevels.error,
-        log_dictconfig=_LOGGING,
+        log_dictconfig=logs.configuration(settings),
         respawn_failed_workers=True,
         workers_kill_timeout=_GRACE,
     ).serve(target_loader=_app, wrap_loader=False)

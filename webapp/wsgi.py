@@ -1,5 +1,7 @@
 """The application object for WSGI servers: `webapp.wsgi:app`."""
 
-from webapp import create_app
+from webapp import config, create_app, logs
 
-app = create_app()
+_settings = config.load()
+logs.configure(_settings)
+app = create_app(_settings)

@@ -15,6 +15,7 @@ from webapp.pages import guards
 # Routes that anybody may reach. Everything else must turn a stranger away.
 OPEN = {
     "healthz",
+    "readyz",
     "static",
     "login.home",
     "login.form",
@@ -23,6 +24,8 @@ OPEN = {
     "login.invitation",
     "login.accept",
 }
+# What an operator's own tools read, with a token or on the same machine: tests/test_metrics.py.
+OPERATOR = {"metrics"}
 ADMIN = {
     "settings.home",
     "settings.workspace",
@@ -56,7 +59,7 @@ def _path(rule: Rule) -> str:
 
 
 def test_every_route_is_listed_here(app: Flask) -> None:
-    assert {rule.endpoint for rule in app.url_map.iter_rules()} == OPEN | ADMIN | EDITOR | MEMBER | MACHINE
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == OPEN | OPERATOR | ADMIN | EDITOR | MEMBER | MACHINE
 
 
 def test_every_door_is_hung_with_its_guards(app: Flask) -> None:

@@ -53,6 +53,8 @@ def test_vendored_files_are_what_they_were() -> None:
         "/nowhere",
         "/settings/keys",
         "/healthz",
+        "/readyz",
+        "/metrics",
         "/track/user",
         "/static/app.css",
     ],
@@ -61,6 +63,7 @@ def test_every_answer_carries_the_headers(alice: FlaskClient, path: str) -> None
     answer = alice.get(path)
     for name, value in headers.ALWAYS.items():
         assert answer.headers[name] == value
+    assert answer.headers["X-Request-Id"]
     assert ("no-store" in answer.headers["Cache-Control"]) == (not path.startswith("/static/"))
 
 

@@ -1,17 +1,13 @@
 """The human door: HTML pages behind a login."""
 
-import logging
-
 from flask import Flask, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from webapp import attributes, customers, db, doors, events, keys, merges, users
+from webapp import attributes, customers, db, doors, events, keys, logs, merges, users
 from webapp.pages import account, guards, login, merging, people, profile, settings
-
-log = logging.getLogger(__name__)
 
 # Who may pass each door. A page that isn't behind one of these guards fails tests/standing.
 DOORS = (
@@ -50,8 +46,7 @@ def error_response(error: Exception) -> ResponseReturnValue:
     trouble = db.trouble(error)
     if trouble is not None:
         return _page(trouble.value, headers={"Retry-After": "10"})
-    log.exception("a page failed")
-    return _page(500)
+    return _page(500)  # its line in the log tells where it failed
 
 
 _WORDS = {
@@ -70,8 +65,13 @@ def _page(status: int, message: str | None = None, headers: dict[str, str] | Non
     is_customer = request.endpoint == "profile.show"
     if status == 404 and is_customer:
         title, words = "No such customer", "There is no customer with this Growlytics ID in your workspace."
-    response = Response(
-        render_template("errors/error.html", status=status, title=title, words=message or words), status=status
+    page = render_template(
+        "errors/error.html",
+        status=status,
+        title=title,
+        words=message or words,
+        request_id=logs.request_id.get() if status >= 500 else None,
     )
+    response = Response(page, status=status)
     response.headers.update({name: kept for name, kept in (headers or {}).items() if name in {"Allow", "Retry-After"}})
     return response
