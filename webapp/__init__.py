@@ -54,7 +54,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     database, counted = _open_database(app, settings)
     ingestion = GroupCommit(database, counted.committed)
     counted.waiting(ingestion.__len__)
-    app.extensions["house"] = house = House(database, ingestion, places, settings.country_header)
+    ready: Readiness = app.extensions["readiness"]
+    app.extensions["house"] = house = House(database, ingestion, places, settings.country_header, counted, ready)
     watch.register(app)  # first, so that it also sees what the guards turn away
     api.register(app, house, CSRFProtect(app))
     pages.register(app)

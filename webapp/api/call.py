@@ -20,8 +20,10 @@ from webapp.ingest.batch import Request
 from webapp.ingest.changes import Change, RefusedError, Source
 from webapp.ingest.group import GroupCommit
 from webapp.ingest.retries import Outcome, Retry
+from webapp.metrics import Metrics
 from webapp.models import ApiKey, Workspace
 from webapp.places import Places
+from webapp.readiness import Readiness
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -42,6 +44,8 @@ class House:
     ingestion: GroupCommit
     places: Places
     country_header: str | None
+    metrics: Metrics
+    readiness: Readiness
 
 
 @dataclass(slots=True)

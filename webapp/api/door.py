@@ -1,13 +1,13 @@
 """The machine door: every ingestion request, from its key to its answer, whichever way it came in."""
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from flask import Response, request
 from werkzeug.http import HTTP_STATUS_CODES
 
-from webapp import db, headers, keys
+from webapp import db, headers, keys, logs
 from webapp.api import errors
 from webapp.api.call import KEY_HEADER, Call, House, header
 from webapp.api.errors import ApiError, fault
@@ -18,8 +18,6 @@ from webapp.models import ApiKey
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-log = logging.getLogger(__name__)
 
 Endpoint = Callable[[Call], Reply]
 
@@ -34,15 +32,28 @@ class Door:
 
     def answer(self, environ: "WSGIEnvironment") -> Reply:
         """The answer to a POST to one of the endpoints."""
+        began = perf_counter()
+        path, key = environ["PATH_INFO"], None
+        error: ApiError | None = None
+        failure: Exception | None = None
         try:
-            call = Call(self._house, environ, self._key(environ))
-            return self.endpoints[call.path](call)
-        except ApiError as error:
-            return errors.reply(error)
-        except ClosedError:
-            return errors.reply(errors.of_status(503, "the server is ending; send it again", {"Retry-After": "2"}))
-        except Exception as error:
-            return errors.reply(unexpected(error))
+            key = self._key(environ)
+            found = self.endpoints[path](Call(self._house, environ, key))
+        except ApiError as raised:
+            error = raised
+        except Exception as raised:
+            error, failure = unexpected(raised), raised
+            self._house.readiness.refused(db.trouble(raised))
+        if error is not None:
+            found = errors.reply(error)
+        seconds = perf_counter() - began
+        self._house.metrics.answered(path, found.status, seconds)
+        if error is not None:
+            codes = [fault["type"] for fault in error.faults]
+            self._house.metrics.refused(path, codes)
+            told = {"codes": sorted(set(codes))} | ({} if key is None else {"key": key.public_id})
+            logs.answered("POST", path, found.status, seconds, failure, **told)
+        return found
 
     def _key(self, environ: "WSGIEnvironment") -> ApiKey:
         key = self._keys.authenticate(header(environ, KEY_HEADER) or "")
@@ -92,8 +103,9 @@ class Ahead:
 
 def unexpected(error: Exception) -> ApiError:
     """What to tell of an error of the database, or of ours."""
+    if isinstance(error, ClosedError):
+        return errors.of_status(503, "the server is ending; send the request again", {"Retry-After": "2"})
     trouble = db.trouble(error)
     if trouble is not None:
         return errors.of_trouble(trouble)
-    log.error("an ingestion request failed", exc_info=error)
     return errors.of_status(500, "something went wrong on the server; nothing of this request was stored")

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from webapp import logs
 from webapp.api import replies
 from webapp.api.replies import Reply
 from webapp.db import Trouble
@@ -93,7 +94,10 @@ def _shown(key: str) -> str:
 
 def reply(error: ApiError) -> Reply:
     """The answer that tells of an error."""
-    return replies.of({"type": TYPES.get(error.status, "Error"), "details": error.faults}, error.status, error.headers)
+    content: dict[str, Any] = {"type": TYPES.get(error.status, "Error"), "details": error.faults}
+    if error.status >= 500:
+        content["requestId"] = logs.request_id.get()  # by which it is found in the log
+    return replies.of(content, error.status, error.headers)
 
 
 def of_status(status: int, message: str, headers: dict[str, str] | None = None) -> ApiError:
