@@ -77,9 +77,9 @@ make bench ARGS="purchases --purchases purchases.csv"            # customer_id,d
 The server is `customer-profiles serve` with its default settings, in processes of its own; the load is made on the same
 cores. Commits are synced on both engines: SQLite with `synchronous=FULL` in WAL, PostgreSQL with `fsync`,
 `synchronous_commit` and `full_page_writes`. Variants take turns within each round. A figure is the median over the
-rounds, with the least and the most in brackets; a ratio is the median of the ratios of each round. A measurement in which
-anything is refused, or after which not just what was answered with success is stored, is not reported at all. Memory adds
-up the resident sets of all processes of the server, in units of 10⁶ bytes.
+rounds, with the least and the most in brackets; a ratio is the median of the ratios of each round. A measurement in
+which anything is refused, or after which not just what was answered with success is stored, is not reported at all.
+Memory adds up the resident sets of all processes of the server, in units of 10⁶ bytes.
 """
 
 
