@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 import tempfile
 import time
@@ -44,14 +45,15 @@ def main() -> int:
 def _measure(part: str, engine: str, asked: argparse.Namespace) -> None:
     with ExitStack() as stack:
         # Its own server for each part: what one part has left to be vacuumed must not slow down the next.
+        load = os.getloadavg()[0]
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_KEPT)))
         running = stack.enter_context(databases.postgresql(folder)) if engine == "postgresql" else None
         described = databases.described(databases.create(engine, folder, running))
-        stage = Stage(engine, asked.rounds, asked.seconds, folder, running, asked.purchases)
+        stage = Stage(engine, asked.rounds, asked.seconds, folder, running, purchases=asked.purchases)
         outcome: Outcome = importlib.import_module(report.PARTS[part].module).run(stage)
     for target in outcome.targets:
         _say(f"  {report.met(target)} {target.label}: {report.figure(target)}, wanted {report.limit(target)}")
-    report.keep(_KEPT, part, stage, described, outcome)
+    report.keep(_KEPT, part, stage, described, outcome, load)
 
 
 def _asked() -> argparse.Namespace:

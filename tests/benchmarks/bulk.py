@@ -12,7 +12,7 @@ from sqlalchemy import insert
 
 from tests.benchmarks import databases, events, memory
 from tests.benchmarks.outcome import BenchmarkError, Outcome, ratios
-from tests.benchmarks.stage import Sender, Stage, check_stored, some_customers
+from tests.benchmarks.stage import Sender, Stage, check_stored
 from tests.server import LiveServer
 from webapp.db import Database
 from webapp.models import Event
@@ -29,7 +29,7 @@ def run(stage: Stage) -> Outcome:
     one: list[float] = []
     two: list[float] = []
     plain: list[float] = []
-    customers = some_customers()
+    customers = stage.system_ids
     with stage.database() as url:
         with stage.product(url) as product, memory.Watch(product.pid) as watch:
             Sender(product, customers, stage.runs).send_each(customers)
@@ -41,7 +41,7 @@ def run(stage: Stage) -> Outcome:
                 plain.append(inserts.per_second(stage.seconds))
                 two.append(batches.send(2, stage.seconds))
                 watch.mark()
-        check_stored(url, len(customers) + batches.accepted + inserts.inserted)
+        check_stored(url, len(customers) + batches.accepted + inserts.stored)
     found = Outcome()
     found.measure("events in batches of 1,000, one connection", "/s", one)
     found.measure("events in batches of 1,000, two connections", "/s", two)
@@ -102,28 +102,27 @@ class Inserts:
     """Inserts rows of events like those of a database by SQLAlchemy Core, 1,000 to a transaction, and nothing else."""
 
     def __init__(self, url: str) -> None:
-        self.inserted = 0
+        self.stored = 0
         self._url = url
-        rows = databases.rows(url, _INSERTED_ALIKE)
-        self._rows = rows[: len(rows) - len(rows) % MOST_CHANGES]
+        self._rows = databases.rows(url, _INSERTED_ALIKE)
 
     def per_second(self, seconds: float) -> float:
         """How many rows a second, over some seconds; the time it takes to make them is not counted."""
         database = databases.opened(self._url)
-        before, taken = self.inserted, 0.0
+        before, taken = self.stored, 0.0
         while taken < seconds:
             rows = self._next()
             started = time.monotonic()
             _insert(database, rows)
             taken += time.monotonic() - started
-            self.inserted += len(rows)
+            self.stored += len(rows)
         database.engine.dispose()
-        return (self.inserted - before) / taken
+        return (self.stored - before) / taken
 
     def _next(self) -> list[dict[str, Any]]:
-        again, place = divmod(self.inserted, len(self._rows))
-        rows = self._rows[place : place + MOST_CHANGES]
-        return [row | {"reported_at": row["reported_at"] + 1 + again} for row in rows]
+        places = (divmod(place, len(self._rows)) for place in range(self.stored, self.stored + MOST_CHANGES))
+        rows = ((self._rows[place], again) for again, place in places)
+        return [row | {"reported_at": row["reported_at"] + 1 + again} for row, again in rows]
 
 
 def _insert(database: Database, rows: list[dict[str, Any]]) -> None:

@@ -4,14 +4,14 @@ from tests.benchmarks import memory
 from tests.benchmarks.bulk import Batches
 from tests.benchmarks.outcome import Outcome
 from tests.benchmarks.singles import CONNECTIONS
-from tests.benchmarks.stage import Sender, Stage, check_stored, some_customers
+from tests.benchmarks.stage import Sender, Stage, check_stored
 
 FLAT = 1.1  # times what it was after the first round
 
 
 def run(stage: Stage) -> Outcome:
     """Send for as many rounds as there are, one more to begin with, and look after each."""
-    customers = some_customers()
+    customers = stage.system_ids
     with stage.database() as url:
         with stage.product(url) as product, memory.Watch(product.pid) as watch:
             singles, batches = Sender(product, customers, stage.runs), Batches(product, customers, stage.runs)

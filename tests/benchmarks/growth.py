@@ -33,6 +33,11 @@ class Shop:
         self._batches = Batches(running, customers, stage.runs)
         self._url, self._before = url, databases.count(url)
 
+    def warm_up(self, seconds: int) -> None:
+        """Have what is asked for most in memory."""
+        self._singles.send(CONNECTIONS, seconds)
+        self._batches.send(1, seconds)
+
     def measure(self, seconds: int) -> None:
         """Measure one round."""
         self.single_rates.append(self._singles.send(CONNECTIONS, seconds).rate)
@@ -57,6 +62,7 @@ def run(stage: Stage, sizes: tuple[int, ...] = SIZES) -> Outcome:
                 _measure_sizes(found, url, size)
                 shops.append(Shop(size, url, serving.enter_context(stage.product(url)), stage))
                 serving.enter_context(shops[-1].watch)
+                shops[-1].warm_up(stage.seconds)
             for _ in range(stage.rounds):
                 for shop in shops:
                     shop.measure(stage.seconds)

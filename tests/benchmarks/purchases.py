@@ -5,12 +5,12 @@ import itertools
 import json
 import random
 import re
+import runpy
 import subprocess
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def run(stage: Stage) -> Outcome:
                         times.append(load(product, file, changes))
                     _check(url, changes)
                 most.append(watch.most)
-    customers = sum('"type": "customer"' in change for change in changes)
+    customers = _customers(changes)
     source = "The file is one that was made up." if stage.purchases is None else "The file was given."
     found = Outcome(notes=[f"{source} {customers:,} customers, {len(changes) - customers:,} purchases."])
     found.measure("the whole file by batches, one connection", "s", batches)
@@ -72,42 +72,23 @@ def _by_singles(product: LiveServer, file: Path, _changes: list[str]) -> float:
 
 
 def _check(url: str, changes: list[str]) -> None:
-    customers = sum('"type": "customer"' in change for change in changes)
+    customers = _customers(changes)
     stored = databases.count(url, Customer), databases.count(url)
     if stored != (customers, len(changes) - customers):
         raise BenchmarkError(f"{stored[0]:,} customers and {stored[1]:,} purchases are stored, which isn't the file")
 
 
+def _customers(changes: list[str]) -> int:
+    return sum(change.startswith('{"type": "customer"') for change in changes)
+
+
 def read(path: Path) -> Iterator[str]:
-    """The changes of a file, each as JSON: every customer with totals, and every purchase after its customer.
-
-    The same as the example sends. A day's purchases of one customer are a second apart.
-    """
-    bought: dict[str, list[dict[str, str]]] = defaultdict(list)
-    with path.open(newline="") as file:
-        for line in csv.DictReader(file):
-            bought[line["customer_id"]].append(line)
-    for customer, lines in bought.items():
-        yield json.dumps({"type": "customer", "id": customer, "attributes": _totals(lines)})
-        for number, line in enumerate(lines, start=1):
-            noon = datetime.strptime(line["date"], "%Y%m%d").replace(hour=12, tzinfo=UTC)
-            earlier = sum(one["date"] == line["date"] for one in lines[: number - 1])
-            at = int((noon + timedelta(seconds=earlier)).timestamp() * 1000)
-            details = {"Order Number": number, "CDs": int(line["number_of_cds"]), "Amount": float(line["dollar_value"])}
-            attributes = [{"name": name, "type": "number", "value": value} for name, value in details.items()]
-            event = {"customerId": customer, "name": "Purchased", "time": at, "attributes": attributes}
-            yield json.dumps({"type": "event"} | event)
-
-
-def _totals(lines: list[dict[str, str]]) -> list[dict[str, object]]:
-    last = datetime.strptime(max(line["date"] for line in lines), "%Y%m%d")  # noqa: DTZ007 - a day without a time
-    return [
-        {"name": "Total Orders", "type": "number", "value": len(lines)},
-        {"name": "Total CDs", "type": "number", "value": sum(int(line["number_of_cds"]) for line in lines)},
-        {"name": "Total Spent", "type": "number", "value": sum(float(line["dollar_value"]) for line in lines)},
-        {"name": "Is First Time Purchaser", "type": "boolean", "value": len(lines) == 1},
-        {"name": "Last Order Date", "type": "date", "value": f"{last:%Y-%m-%d} 12:00:00"},
-    ]
+    """The changes of a file, each as JSON: what the example sends, in its order."""
+    example = runpy.run_path(str(_EXAMPLE))
+    for customer, bought in example["read"](path, None).items():
+        for endpoint, body in example["posts"](customer, bought):
+            kind = "customer" if endpoint == example["CUSTOMER"] else "event"
+            yield json.dumps({"type": kind} | json.loads(body))
 
 
 def made_up(path: Path, customers: int = _CUSTOMERS, purchases: int = _PURCHASES) -> Path:

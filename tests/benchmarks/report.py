@@ -90,11 +90,14 @@ class _Kept(NamedTuple):
     outcome: Outcome
 
 
-def keep(folder: Path, part: str, stage: Stage, database: dict[str, str], outcome: Outcome) -> None:
-    """Keep what a part has found on an engine, in the place of what it found before."""
+def keep(folder: Path, part: str, stage: Stage, database: dict[str, str], outcome: Outcome, load: float) -> None:
+    """Keep what a part has found on an engine, in the place of what it found before.
+
+    `load`: how many processes wanted to run before it began, which should be none.
+    """
     found = {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "how": f"{stage.rounds} × {stage.seconds} s",
+        "how": f"{stage.rounds} rounds of {stage.seconds} s, on a machine with a load of {load:.1f} before",
         "facts": {"machine": machine.machine(folder), "versions": machine.versions(), "database": database},
         "outcome": outcome.to_json(),
     }

@@ -16,7 +16,6 @@ from tests.benchmarks import databases, events, wrk
 from tests.benchmarks.outcome import BenchmarkError
 from tests.server import LiveServer
 
-CUSTOMERS = 1000
 _PATIENCE = 30  # seconds for the bare app to start or to end
 
 
@@ -24,7 +23,8 @@ _PATIENCE = 30  # seconds for the bare app to start or to end
 class Stage:
     """What a part is given. `seconds`: how long each measurement of each round takes.
 
-    `purchases`: the CSV file of purchases, None where one is to be made up.
+    `customers`: how many there are, where a part doesn't say otherwise. `purchases`: the CSV file of purchases, None
+    where one is to be made up.
     """
 
     engine: str
@@ -32,8 +32,14 @@ class Stage:
     seconds: int
     folder: Path
     postgresql_url: str | None
+    customers: int = 1000
     purchases: Path | None = None
     runs: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def system_ids(self) -> list[str]:
+        """The ids of the customers."""
+        return [f"customer-{one:06}" for one in range(self.customers)]
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -81,11 +87,6 @@ def _wait_for(port: int) -> None:
         finally:
             connection.close()
     raise BenchmarkError("the bare app doesn't answer")
-
-
-def some_customers(number: int = CUSTOMERS) -> list[str]:
-    """System IDs."""
-    return [f"customer-{one:06}" for one in range(number)]
 
 
 class Sender:
