@@ -36,9 +36,8 @@ def main() -> int:
                 _say(f"  not measured: {error}")
                 failed = True
             else:
-                _say(f"  {time.monotonic() - started:.0f} s")
-    _PAGE.write_text(report.page(_KEPT))
-    _say(f"Written: {_PAGE.relative_to(_CHECKOUT)}")
+                _PAGE.write_text(report.page(_KEPT))
+                _say(f"  {time.monotonic() - started:.0f} s; written to {_PAGE.relative_to(_CHECKOUT)}")
     return int(failed)
 
 

@@ -61,6 +61,14 @@ All processes of one server that takes single events over 32 connections and bat
 The same loads on databases that hold 10,000 to 10,000,000 events already; new events are of customers chosen at random.
 """,
     ),
+    "reading": Part(
+        "tests.benchmarks.pages",
+        "Reading",
+        """\
+The pages of a shop of 1,000,000 customers and 10,000,000 events, over HTTP, while other events come in: the times of whole
+answers, a little more than the server's own.
+""",
+    ),
 }
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 _HEAD = """\
