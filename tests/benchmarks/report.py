@@ -65,8 +65,8 @@ The same loads on databases that hold 10,000 to 10,000,000 events already; new e
         "tests.benchmarks.pages",
         "Reading",
         """\
-The pages of a shop of 1,000,000 customers and 10,000,000 events, over HTTP, while other events come in: the times of whole
-answers, a little more than the server's own.
+The pages of a shop of 1,000,000 customers and 10,000,000 events, over HTTP, while other events come in: the times of
+whole answers, a little more than the server's own.
 """,
     ),
 }
