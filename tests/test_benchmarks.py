@@ -30,6 +30,13 @@ def test_single_events_are_measured_beside_the_bare_app_and_the_database(tmp_pat
     assert all(one.values[0] > 0 for one in found.targets), found
 
 
+def test_batches_are_measured_beside_plain_inserts(tmp_path: Path) -> None:
+    found = bulk.run(smallest(tmp_path))
+    assert len(found.measures) == 4
+    assert all(one.values[0] > 0 for one in found.measures), found
+    assert all(one.values[0] > 0 for one in found.targets), found
+
+
 @needs_wrk
 def test_refused_events_are_no_result(tmp_path: Path) -> None:
     files = events.write(tmp_path, ["u1"])
