@@ -7,7 +7,7 @@ TEST_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR: # half an environment would pass for a whole one
-.PHONY: help run demo test check lint format types templates migrations browser wheel clean
+.PHONY: help run demo test check lint format types templates migrations bench browser wrk wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ run: $(RUN_STAMP) ## Start the server on the embedded database (HOST and PORT ch
 demo: $(RUN_STAMP) ## Fill the embedded database with a demonstration shop (FORCE=1 beside customers)
 	@$(BIN)/customer-profiles demo $(if $(FORCE),--force)
 
-test: $(TEST_STAMP) browser ## Run all tests, on SQLite, PostgreSQL and in a real browser
+test: $(TEST_STAMP) browser wrk ## Run all tests, on SQLite, PostgreSQL and in a real browser
 	@$(BIN)/python -m pytest
 
 check: lint types templates test ## Everything a change must pass
@@ -40,8 +40,14 @@ templates: $(TEST_STAMP) ## Check templates
 migrations: $(TEST_STAMP) ## Check that models and migrations agree, on both databases
 	@$(BIN)/python -m pytest tests/standing/test_migrations.py
 
+bench: $(TEST_STAMP) wrk ## Measure how fast it is, into docs/benchmarks.md (ARGS="--help": parts of it)
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
 browser: # Chromium from Debian's packages, where this user may install them
 	@command -v chromium >/dev/null || bash tests/browser/install-chromium.sh
+
+wrk: # which makes the load of benchmarks, likewise
+	@command -v wrk >/dev/null || bash tests/benchmarks/install-wrk.sh
 
 wheel: $(TEST_STAMP) ## Build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -68,6 +68,12 @@ class LiveServer:
             raise
         self._process = None
 
+    @property
+    def pid(self) -> int:
+        """The process that was started; it is the parent of those that serve."""
+        assert self._process is not None, "the server isn't running"
+        return self._process.pid
+
     def log(self) -> str:
         """What it has printed so far."""
         return (self.folder / "server.log").read_text(errors="replace")

@@ -1,0 +1,110 @@
+"""Whether it stays as fast when there are a thousand times as many events, and what one of them takes on disk."""
+
+import importlib
+import statistics
+from contextlib import ExitStack
+
+from sqlalchemy import func, select
+
+from tests.benchmarks import databases, memory
+from tests.benchmarks.bulk import Batches
+from tests.benchmarks.outcome import Outcome, ratios
+from tests.benchmarks.singles import CONNECTIONS
+from tests.benchmarks.stage import Sender, Stage, check_stored
+from tests.server import LiveServer
+from webapp.models import Customer, Event
+
+SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
+EVENTS_OF_ONE = 10  # so many events a customer has on the average
+WIDEST = 1.25  # the fastest size to the slowest
+_KNOWN = 100_000  # customers, chosen at random, whom new events hit at random
+
+
+class Shop:
+    """A server on a database that holds so many events already."""
+
+    def __init__(self, size: int, url: str, running: LiveServer, stage: Stage) -> None:
+        customers = _some_of(url)
+        self.name = f"{size:,} stored events"
+        self.single_rates: list[float] = []
+        self.batch_rates: list[float] = []
+        self.watch = memory.Watch(running.pid)
+        self._singles = Sender(running, customers, stage.runs)
+        self._batches = Batches(running, customers, stage.runs)
+        self._url, self._before = url, databases.count(url)
+
+    def warm_up(self, seconds: int) -> None:
+        """Have what is asked for most in memory."""
+        self._singles.send(CONNECTIONS, seconds)
+        self._batches.send(1, seconds)
+
+    def measure(self, seconds: int) -> None:
+        """Measure one round."""
+        self.single_rates.append(self._singles.send(CONNECTIONS, seconds).rate)
+        self.batch_rates.append(self._batches.send(1, seconds))
+        self.watch.mark()
+
+    def check(self) -> None:
+        """Raise BenchmarkError unless all that was taken is stored. The server must have ended."""
+        check_stored(self._url, self._before + self._singles.answered + self._batches.accepted, self._singles.in_flight)
+
+
+def run(stage: Stage, sizes: tuple[int, ...] = SIZES) -> Outcome:
+    """Fill a database for each size, then measure them in turn, round by round, so that they share the weather."""
+    found = Outcome(
+        notes=[f"{EVENTS_OF_ONE} events a customer. A server for each size; they take turns in each round."]
+    )
+    with ExitStack() as filled:
+        urls = [_filled(filled.enter_context(stage.database()), size, stage) for size in sizes]
+        with ExitStack() as serving:
+            shops = []
+            for size, url in zip(sizes, urls, strict=True):
+                _measure_sizes(found, url, size)
+                shops.append(Shop(size, url, serving.enter_context(stage.product(url)), stage))
+                serving.enter_context(shops[-1].watch)
+                shops[-1].warm_up(stage.seconds)
+            for _ in range(stage.rounds):
+                for shop in shops:
+                    shop.measure(stage.seconds)
+        for shop in shops:
+            shop.check()
+    for shop in shops:
+        found.measure(f"events, 32 connections, {shop.name}", "/s", shop.single_rates)
+    for shop in shops:
+        found.measure(f"events in batches of 1,000, {shop.name}", "/s", shop.batch_rates)
+    for shop in shops:
+        found.measure(f"memory of the server, {shop.name}", "MB", shop.watch.marks)
+    _compare(found, "single events", [shop.single_rates for shop in shops])
+    _compare(found, "batches", [shop.batch_rates for shop in shops])
+    found.at_most("memory at its most", "MB", [max(shop.watch.most for shop in shops)], memory.MOST)
+    return found
+
+
+def _filled(url: str, size: int, stage: Stage) -> str:
+    with stage.empty_folder() as folder:
+        LiveServer(url, folder).run("init")
+    importlib.import_module("tests.benchmarks.generate").generate(url, size // EVENTS_OF_ONE, size)
+    databases.settle(url)
+    return url
+
+
+def _measure_sizes(found: Outcome, url: str, size: int) -> None:
+    of_tables = databases.sizes(url)
+    of_events = of_tables.pop(Event.__tablename__)
+    found.measure(f"on disk, {size:,} stored events, an event", "bytes", [of_events / databases.count(url)])
+    of_one = sum(of_tables.values()) / databases.count(url, Customer)
+    found.measure(f"on disk, {size:,} stored events, a customer without events", "bytes", [of_one])
+
+
+def _compare(found: Outcome, what: str, rates: list[list[float]]) -> None:
+    of_smallest = [statistics.median(ratios(of_size, rates[0])) for of_size in rates]
+    found.at_most(f"{what}, fastest size to slowest", "×", [max(of_smallest) / min(of_smallest)], WIDEST)
+
+
+def _some_of(url: str) -> list[str]:
+    database = databases.opened(url)
+    registered = select(Customer.system_id).where(Customer.system_id.is_not(None))
+    with database.read() as session:
+        found = [str(one) for one in session.scalars(registered.order_by(func.random()).limit(_KNOWN))]
+    database.engine.dispose()
+    return found

@@ -1,0 +1,25 @@
+"""Reading while events come in: the pages of a big shop, as `reading` asks for them."""
+
+import importlib
+
+from tests.benchmarks.outcome import Outcome
+from tests.benchmarks.stage import Stage
+
+CUSTOMERS, EVENTS = 1_000_000, 10_000_000
+SLOWEST_MEDIAN, SLOWEST = 25, 100  # ms; for 99 of 100 requests
+_OF_ONE_ROUND = 40  # requests for each page
+
+
+def run(stage: Stage, customers: int = CUSTOMERS, events: int = EVENTS) -> Outcome:
+    """Fill a database, then ask for each page again and again."""
+    with stage.database() as url:
+        importlib.import_module("tests.benchmarks.generate").filled(url, customers, events)
+        result = importlib.import_module("tests.benchmarks.reading").measure(url, _OF_ONE_ROUND * stage.rounds)
+    found = Outcome(notes=[f"{_OF_ONE_ROUND * stage.rounds} requests for each page."])
+    for row in result.rows:
+        found.measure(f"{row.page}: median", "ms", [row.median])
+        found.measure(f"{row.page}: 99th percentile", "ms", [row.percentile_99])
+    found.measure("events that came in meanwhile", "/s", [result.events_per_second])
+    found.at_most("slowest page by its median", "ms", [max(row.median for row in result.rows)], SLOWEST_MEDIAN)
+    found.at_most("slowest page by its 99th percentile", "ms", [max(row.percentile_99 for row in result.rows)], SLOWEST)
+    return found
