@@ -2,6 +2,7 @@
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ def main() -> int:
     asked = parser.parse_args()
     if unknown := set(asked.rows) - set(names):
         parser.error(f"there is no row {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers and disks go with it
     seed = asked.seed if asked.seed is not None else random.randrange(1_000_000)
     print(f"seed {seed}", flush=True)
     with cluster() as postgresql:

@@ -1,5 +1,6 @@
 """F1: hundreds of thousands of bodies on every ingestion endpoint. Through the app within this process, for speed."""
 
+import gzip
 import io
 import json
 import random
@@ -11,7 +12,7 @@ from typing import Any
 
 from flask import Flask
 
-from tests.battery import planted
+from tests.battery import grammar, planted
 from tests.battery.client import Answer
 from tests.battery.grammar import KINDS
 from tests.battery.ground import Ground, settings_for
@@ -21,7 +22,22 @@ from tests.world import SMALLEST
 from webapp import create_app, keys, migrate, workspaces
 
 PLANTED = "faults planted"
+BATCHES = "batches"
+BATCH = "/api/v1/batch"
 _SLOWEST = 1.0  # seconds
+_KEYS = {"success", "accepted", "refused", "ignored", "did", "sid"}
+_REFUSALS = {422: "ValidationError"}
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A request. `faults`: all that it has, where they are known; in a batch each begins with its change's place."""
+
+    kind: str
+    path: str
+    body: bytes
+    faults: list[planted.Fault] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -59,44 +75,58 @@ def fuzzed(ground: Ground, bodies: int) -> Outcome:
 
 
 def _try(app: Flask, key: str, chance: random.Random, name: str, tally: _Tally) -> None:
-    (kind,) = chance.choices([*KINDS, PLANTED], [*(weight for _, weight in KINDS.values()), 3])
-    expected = None
-    if kind == PLANTED:
-        path = chance.choice(planted.PATHS)
-        body, expected = planted.plant(chance, path)
-        tally.faults += len(expected)
-    else:
-        path = chance.choice(list(SMALLEST))
-        body = KINDS[kind][0](chance, path)
+    sent = _sent(chance)
+    tally.faults += len(sent.faults or [])
     wall, cpu = time.perf_counter(), time.process_time()
-    answer = call(app, path, body, key)
+    answer = call(app, sent, key)
     # The machine may be busy with others: only what it cost us counts.
     seconds = min(time.perf_counter() - wall, time.process_time() - cpu)
     tally.statuses[answer.status] += 1
     tally.slowest = max(tally.slowest, seconds)
     tally.slow += seconds > _SLOWEST
-    fault = f"{seconds:.1f} s" if seconds > _SLOWEST else _fault(answer, expected)
+    fault = f"{seconds:.1f} s" if seconds > _SLOWEST else _fault(answer, sent)
     if fault:
-        tally.broken.append(f"{name} ({kind}, {path}): {fault}: {body[:300]!r}")
+        tally.broken.append(f"{name} ({sent.kind}, {sent.path}): {fault}: {sent.body[:300]!r}")
 
 
-def call(app: Flask, path: str, body: bytes, key: str) -> Answer:
+def _sent(chance: random.Random) -> _Sent:
+    (kind,) = chance.choices([*KINDS, PLANTED, BATCHES], [*(weight for _, weight in KINDS.values()), 3, 2])
+    path = chance.choice(planted.PATHS if kind == PLANTED else list(SMALLEST))
+    if kind == PLANTED:
+        body, faults = planted.plant(chance, path)
+        return _Sent(kind, path, body, faults)
+    if kind != BATCHES:
+        return _Sent(kind, path, KINDS[kind][0](chance, path))
+    if chance.random() < 0.5:
+        body, found = planted.plant_batch(chance)
+        told = [((place, *path), type_) for place, faults in found.items() for path, type_ in faults]
+        return _Sent(kind, BATCH, body, sorted(told, key=str))
+    body = grammar.batch(chance)
+    headers = {"CONTENT_TYPE": chance.choice(["application/json", "application/x-ndjson", "text/plain", ""])}
+    if chance.random() < 0.2:
+        body = gzip.compress(body, 1)[: None if chance.random() < 0.7 else chance.randrange(40)]
+        headers["HTTP_CONTENT_ENCODING"] = "gzip"
+    query = chance.choice(["", "", "strict=1", "strict=%ff&strict"])
+    return _Sent(kind, BATCH, body, None, headers | {"QUERY_STRING": query})
+
+
+def call(app: Flask, sent: _Sent, key: str) -> Answer:
     """Send a body to the app as its server would, with as little around it as can be."""
     told: list[tuple[int, dict[str, str]]] = []
     environ: dict[str, Any] = {
         "REQUEST_METHOD": "POST",
-        "PATH_INFO": path,
+        "PATH_INFO": sent.path,
         "SERVER_NAME": "127.0.0.1",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
-        "CONTENT_LENGTH": str(len(body)),
+        "CONTENT_LENGTH": str(len(sent.body)),
         "HTTP_HOST": "127.0.0.1",
         "HTTP_X_GROWLYTICS_KEY": key,
         "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.input": io.BytesIO(sent.body),
         "wsgi.errors": io.StringIO(),
-    }
+    } | sent.headers
 
     def start_response(status: str, headers: list[tuple[str, str]], _error: Any = None) -> Callable[[bytes], object]:
         told.append((int(status[:3]), dict(headers)))
@@ -106,22 +136,30 @@ def call(app: Flask, path: str, body: bytes, key: str) -> Answer:
     return Answer(*told[0], data)
 
 
-def _fault(answer: Answer, expected: list[planted.Fault] | None) -> str | None:
+def _fault(answer: Answer, sent: _Sent) -> str | None:
     """What is wrong with an answer, in words."""
     try:
         body = json.loads(answer.body.decode())
     except ValueError:
         return f"no JSON: {answer}"
     if answer.status == 200:
-        is_fine = bool(set(body) <= {"success", "ignored", "did", "sid"} and (body.get("success") or "did" in body))
-        return None if is_fine and not expected else f"taken: {answer}"
-    if answer.status != 422 or body.get("type") != "ValidationError" or not body["details"]:
+        details = [(one["index"], fault) for one in body.get("refused", []) for fault in one["details"]]
+        is_fine = set(body) <= _KEYS and body.get("success") is not bool(details)
+    else:
+        details = [(None, fault) for fault in body.get("details", [])]
+        is_fine = answer.status in _REFUSALS and body.get("type") == _REFUSALS[answer.status] and bool(details)
+    if not is_fine:
         return str(answer)
-    for one in body["details"]:
-        is_shaped = set(one) == {"message", "path", "type", "context"} and one["message"].strip()
-        if not is_shaped or not all(isinstance(part, str | int) for part in one["path"]):
-            return f"not the shape of a fault: {one}"
-    if expected is None:
+    if strange := next((fault for _, fault in details if not _is_shaped(fault)), None):
+        return f"not the shape of a fault: {strange}"
+    if sent.faults is None:
         return None
-    told = sorted(((tuple(one["path"]), one["type"]) for one in body["details"]), key=str)
-    return None if told == expected else f"{len(expected)} faults, {len(told)} details: {expected} told as {told}"
+    told = [((*([] if place is None else [place]), *one["path"]), one["type"]) for place, one in details]
+    if sorted(told, key=str) == sent.faults:
+        return None
+    return f"{len(sent.faults)} faults, {len(told)} details: {sent.faults} told as {told}"
+
+
+def _is_shaped(fault: dict[str, Any]) -> bool:
+    is_whole = set(fault) == {"message", "path", "type", "context"} and bool(fault["message"].strip())
+    return is_whole and all(isinstance(part, str | int) for part in fault["path"])

@@ -147,6 +147,28 @@ def nested(chance: Chance, path: str) -> bytes:
     return deep if chance.random() < 0.2 else head + b', "' + name + b'": ' + deep + b"}"
 
 
+def batch(chance: Chance) -> bytes:
+    """Changes of a batch, some of them fine, as JSON or one to a line."""
+    changes = [_change(chance) for _ in range(chance.choice([0, 1, 3, 3, 10, 1_001 if chance.random() < 0.02 else 5]))]
+    lines = [_bytes(change, chance) for change in changes]
+    if chance.random() < 0.3:
+        return b"\n".join(lines)
+    body = b'{"changes": [' + b",".join(lines) + b"]}"
+    if chance.random() < 0.3:
+        place = chance.randrange(len(body))
+        body = body[:place] + chance.choice(BYTES) + body[place + 1 :]
+    return body
+
+
+def _change(chance: Chance) -> Any:
+    if chance.random() < 0.1:
+        return value(chance)
+    change = {"type": chance.choice(["customer", "event", "event", text(chance)])} | FULL
+    for name in chance.sample([*change, *NAMES], chance.choice([0, 0, 1, 2])):
+        change[name] = value(chance)
+    return change
+
+
 def random_bytes(chance: Chance, path: str) -> bytes:
     """Nothing at all."""
     return chance.randbytes(chance.randrange(200))

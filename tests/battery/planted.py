@@ -61,6 +61,18 @@ def plant(chance: random.Random, path: str) -> tuple[bytes, list[Fault]]:
     return json.dumps(body).encode(), sorted(faults, key=str)
 
 
+def plant_batch(chance: random.Random) -> tuple[bytes, dict[int, list[Fault]]]:
+    """A batch, and all faults of its changes by their place in it; the others are fine."""
+    changes, faults = [], {}
+    for place in range(chance.randrange(1, 6)):
+        type_, path = chance.choice([("customer", "/rest-api/customer"), ("event", "/track/event")])
+        body, found = plant(chance, path)
+        changes.append({"type": type_} | json.loads(body))
+        if found:
+            faults[place] = found
+    return json.dumps({"changes": changes}).encode(), faults
+
+
 def _item(chance: random.Random, place: int) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     item: dict[str, Any] = {"name": f"a{place}", "type": "string", "value": "fine"}
     # A value of the wrong type can't be told where the type itself is none.

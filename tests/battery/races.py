@@ -13,9 +13,9 @@ from tests.battery.crowd import CLIENTS, at_once
 from tests.battery.ground import Ground, opened
 from tests.battery.outcome import Outcome
 from tests.world import NOON
-from webapp.attributes import CUSTOMER, RESERVED
 from webapp.db import Database
 from webapp.models import AttributeType, AttributeValue, Customer, Event
+from webapp.registry import CUSTOMER, RESERVED
 
 CHUNK = 10  # names of one request
 EVENT = "Race"

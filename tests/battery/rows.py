@@ -67,8 +67,8 @@ ROWS = (
         "R5",
         "A storm of duplicates",
         "Sixteen clients send the same thousand messages, each in an order of its own and many times: one half "
-        "events with a time, one half events of now with an `Idempotency-Key`. Every answer must be the same 200,"
-        " and a thousand rows must be stored.",
+        "events with a time, some of them in batches of ten, one half events of now with an `Idempotency-Key`. Every "
+        "answer must be a 200, and a thousand rows must be stored.",
         duplicates_stormed,
         16_000,
         80_000,

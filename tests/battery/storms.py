@@ -3,16 +3,19 @@
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 from tests.battery.client import Client
 from tests.battery.crowd import CLIENTS, at_once
 from tests.battery.ground import Ground, opened
 from tests.battery.outcome import Outcome
 from tests.battery.stored import examine
-from tests.battery.writers import Ledger, Message, keyed, timed, words
+from tests.battery.writers import Ledger, Message, bundled, keyed, timed, words
 
 MESSAGES = 1_000
 _SENDERS = (timed, keyed)
+_ALONE = 0.9  # how often an event with a time is a request of its own
+_COMPANY = 9  # events beside it in a batch
 
 
 def duplicates_stormed(ground: Ground, requests: int) -> Outcome:
@@ -27,7 +30,7 @@ def duplicates_stormed(ground: Ground, requests: int) -> Outcome:
                 began = time.monotonic()
                 answer = sender.post(message.path, message.body, message.headers)
                 ledger.note(message, answer, began)
-                if answer is None or answer.json != {"success": True}:
+                if answer is None or answer.status != 200:
                     ledger.odd.append(f"{message.path}: {answer}")
             sender.close()
             return ledger
@@ -47,7 +50,13 @@ def duplicates_stormed(ground: Ground, requests: int) -> Outcome:
     return Outcome(f"{share * CLIENTS:,} requests of {MESSAGES:,} messages", figures, broken)
 
 
-def _order(chance: random.Random, messages: list[Message], many: int) -> list[Message]:
+def _order(chance: random.Random, messages: list[Message], many: int) -> Iterator[Message]:
+    """So many requests: whole shuffles and a part of one; now and then an event with a time comes among others."""
     whole, rest = divmod(many, len(messages))
-    shuffled = [chance.sample(messages, len(messages)) for _ in range(whole)]
-    return [message for part in shuffled for message in part] + chance.sample(messages, rest)
+    for number in [len(messages)] * whole + [rest]:
+        for message in chance.sample(messages, number):
+            if "Idempotency-Key" in message.headers or chance.random() < _ALONE:
+                yield message
+            else:
+                others = chance.sample([one for one in messages if one.path == message.path], _COMPANY)
+                yield bundled([message, *others])

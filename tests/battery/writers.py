@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,7 @@ from tests.world import NOON
 
 WRITERS = 6
 PATIENCE = 120  # seconds in which a server must be back
+_BATCH = 20  # events
 _PAUSE = 0.05  # seconds before the next attempt
 TRY_AGAIN = {429, 503, 507}
 
@@ -64,7 +65,22 @@ def profile(mark: str, number: int) -> Message:
     return _message("/track/user", body, mark)
 
 
-SENDERS: tuple[Callable[[str, int], Message], ...] = (timed, keyed, mobile, profile)
+def bundled(messages: Sequence[Message], **headers: str) -> Message:
+    """Events of other messages as one batch, with all their marks."""
+    changes = [{"type": "event"} | json.loads(message.body) for message in messages]
+    marks = tuple(mark for message in messages for mark in message.marks)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Message("/api/v1/batch", json.dumps({"changes": changes}).encode(), marks, named)
+
+
+def batch(mark: str, number: int) -> Message:
+    """A batch in which every event has a time, or one that is known again by its Idempotency-Key."""
+    if number % 2:
+        return bundled([timed(f"{mark}-{place}", number + place) for place in range(_BATCH)])
+    return bundled([keyed(f"{mark}-{place}", number + place) for place in range(_BATCH)], Idempotency_Key=mark)
+
+
+SENDERS: tuple[Callable[[str, int], Message], ...] = (timed, keyed, mobile, profile, batch)
 
 
 @dataclass
@@ -87,7 +103,9 @@ class Ledger:
         self.statuses[status] += 1
         if answer is None:
             self.cut.append((began, time.monotonic()))
-        if status == 200:
+        if answer and status == 200:
+            if answer.json.get("success") is not True or "ignored" in answer.json:
+                self.odd.append(f"{message.path}: {answer}")
             self.acknowledged.update(message.marks)
             self.last_at = time.monotonic()
         elif answer and status not in TRY_AGAIN:
