@@ -3,7 +3,9 @@
 Every row is sent to every endpoint: taken, or refused with the expected fault, and then nothing is left behind.
 """
 
+import gzip
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -16,6 +18,9 @@ from tests.world import ATTRIBUTES, LAUNCH, MOBILE, SMALLEST, stored
 from webapp.db import Database
 
 MOST_BYTES = 1_000_000
+BATCH = "/api/v1/batch"
+# 500 MB in half a megabyte.
+_BOMB = gzip.compress(b" " * 1_000_000, 9) * 500
 
 # JSON texts of one attribute's value; the type of the fault that each has, or None where it is fine.
 VALUES = {
@@ -144,6 +149,39 @@ DATES = {
 # Bytes of a body that is fine, filled up with spaces; the status.
 SIZES = {"1 MB": (MOST_BYTES, 200), "1 MB and a byte": (MOST_BYTES + 1, 413)}
 
+# Of batches: body, Content-Type and Content-Encoding, status, and the type of the first fault or the number accepted.
+_FINE = b'{"type": "event", "customerId": "u@", "name": "n", "time": 1700000000000}'
+_JSON, _LINES = ("application/json", ""), ("application/x-ndjson", "")
+_GZIP = ("application/json", "gzip")
+BATCHES: dict[str, tuple[bytes, tuple[str, str], int, str | int]] = {
+    "no changes": (b'{"changes": []}', _JSON, 200, 0),
+    "no lines": (b"\n \n", _LINES, 200, 0),
+    "changes missing": (b"{}", _JSON, 422, "array.base"),
+    "an array": (b"[%s]", _JSON, 422, "array.base"),
+    "changes null": (b'{"changes": null}', _JSON, 422, "array.base"),
+    "one": (b'{"changes": [%s]}', _JSON, 200, 1),
+    "one to a line": (b"%s\n%s\r\n\n%s", _LINES, 200, 3),
+    "lines as JSON": (b"%s\n%s", _JSON, 422, "json.invalid"),
+    "a line cut off": (b'%s\n{"type"\n%s', _LINES, 200, 2),
+    "a line of Latin-1": (b'%s\n{"type": "Andr\xe9"}', _LINES, 200, 1),
+    "a line nested 100,000 levels": (b"%s\n" + b"[" * 100_000, _LINES, 200, 1),
+    "a change of NaN": (b'{"changes": [%s, NaN]}', _JSON, 200, 1),
+    "a change of null": (b'{"changes": [null, %s]}', _JSON, 200, 1),
+    "changes twice": (b'{"changes": [%s], "changes": [%s]}', _JSON, 422, "object.duplicate"),
+    "1,000 changes": (b'{"changes": [' + b",".join([b"%s"] * 1_000) + b"]}", _JSON, 200, 1_000),
+    "1,001 changes": (b'{"changes": [' + b",".join([b"%s"] * 1_001) + b"]}", _JSON, 422, "batch.max"),
+    "5 MB": (b'{"changes": [%s]}'.ljust(4_999_900), _JSON, 200, 1),
+    "5 MB and a byte": (b'{"changes": []}'.ljust(5_000_001), _JSON, 413, "request.payload.too.large"),
+    "gzip": (gzip.compress(b'{"changes": []}'), _GZIP, 200, 0),
+    "gzip of 500 MB": (_BOMB, _GZIP, 413, "request.payload.too.large"),
+    "gzip cut off": (gzip.compress(b'{"changes": []}')[:-9], _GZIP, 422, "gzip.invalid"),
+    "gzip that is none": (b'{"changes": []}', _GZIP, 422, "gzip.invalid"),
+    "gzip of gzip": (gzip.compress(gzip.compress(b"{}")), _GZIP, 422, "json.encoding"),
+    "empty gzip": (gzip.compress(b""), _GZIP, 422, "json.empty"),
+    "brotli": (b"x", ("application/json", "br"), 415, "request.unsupported.media.type"),
+    "brackets only": (b"[" * 900_000, _JSON, 422, "json.depth"),
+}
+
 
 @dataclass(frozen=True)
 class Case:
@@ -164,16 +202,18 @@ def edges(ground: Ground, _size: int) -> Outcome:
         client = Client(server.url, server.key)
         found = ((case, _wrong(client, database, case)) for case in all_cases)
         wrong = [f"{case.path}, {case.row}: {words}" for case, words in found if words]
+        wrong += [f"{BATCH}, {row}: {words}" for row in BATCHES if (words := _wrong_batch(client, database, row))]
         client.close()
     refused = sum(1 for case in all_cases if case.fault)
     figures = {
         "rows": str(len({case.row for case in all_cases})),
         "endpoints": str(len(SMALLEST)),
+        "rows of batches": str(len(BATCHES)),
         "taken": f"{len(all_cases) - refused:,}",
         "refused": f"{refused:,}",
         "otherwise than expected": str(len(wrong)),
     }
-    return Outcome(f"{len(all_cases):,} bodies", figures, wrong[:10])
+    return Outcome(f"{len(all_cases) + len(BATCHES):,} bodies", figures, wrong[:10])
 
 
 def _wrong(client: Client, database: Database, case: Case) -> str | None:
@@ -190,6 +230,22 @@ def _wrong(client: Client, database: Database, case: Case) -> str | None:
     if more or fault[1] != case.fault or (case.place is not None and fault[0] != case.place):
         return f"{case.place} {case.fault} expected, not {answer}"
     return "something of a refused body was stored" if has_stored else None
+
+
+def _wrong_batch(client: Client, database: Database, row: str) -> str | None:
+    raw, (kind, packing), status, expected = BATCHES[row]
+    number = count()
+    body = re.sub(b"%s", lambda _: _FINE.replace(b"@", f"{row} {next(number)}".encode()), raw)
+    headers = {"Content-Type": kind} | ({"Content-Encoding": packing} if packing else {})
+    before = stored(database)
+    answer = client.post(BATCH, body, headers)
+    has_stored = stored(database) != before
+    if answer is None or answer.status != status:
+        return f"{status} expected, not {answer}"
+    found = answer.json["accepted"] if status == 200 else answer.json["details"][0]["type"]
+    if found != expected:
+        return f"{expected} expected, not {answer}"
+    return None if has_stored is (status == 200 and expected != 0) else f"stored: {has_stored}, {answer}"
 
 
 def cases(path: str) -> Iterator[Case]:

@@ -102,7 +102,7 @@ def _machine() -> str:
 def _versions() -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     sqlite = ".".join(map(str, sqlite_library().sqlite_version_info))
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     return f"Commit {commit.stdout.strip()}, Python {platform.python_version()}, SQLite {sqlite}, {packages}."
 
 
