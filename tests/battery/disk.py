@@ -45,11 +45,11 @@ def disks_filled(ground: Ground, cycles: int) -> Outcome:
                 ledger.wait_for_acknowledgement(time.monotonic())
                 ballast = _fill(disk, ledger)
                 pages.update(browser.get(path).status for path in seen * 5)
-                colours.append(get(f"{server.url}/readyz"))
+                colours.append(_readiness(server, 503))
                 ballast.unlink()
                 began = time.monotonic()
                 freed.append(ledger.wait_for_acknowledgement(began) - began)
-                colours.append(_settled(server))
+                colours.append(_readiness(server, 200))
                 time.sleep(_BREATH)
         with opened(server.database_url) as database:
             findings = examine(database, ledger.acknowledged)
@@ -128,9 +128,9 @@ def _append(file: int, size: int) -> None:
         return  # full: that is what it is for
 
 
-def _settled(server: LiveServer) -> int:
-    """What /readyz says in the end; it may look again only every few seconds."""
-    until = time.monotonic() + _PATIENCE
-    while (status := get(f"{server.url}/readyz")) == 503 and time.monotonic() < until:
+def _readiness(server: LiveServer, expected: int) -> int:
+    """What /readyz says in the end; it may look again only every few seconds. 404 while there is no such page."""
+    until = time.monotonic() + _PATIENCE / 4
+    while (status := get(f"{server.url}/readyz")) not in {expected, 404} and time.monotonic() < until:
         time.sleep(0.1)
     return status
