@@ -15,8 +15,9 @@ from flask import Flask
 from tests.battery import grammar, planted
 from tests.battery.client import Answer
 from tests.battery.grammar import KINDS
-from tests.battery.ground import Ground, settings_for
+from tests.battery.ground import Ground
 from tests.battery.outcome import Outcome
+from tests.conftest import settings_for
 from tests.server import create_database
 from tests.world import SMALLEST
 from webapp import create_app, keys, migrate, workspaces
@@ -26,7 +27,6 @@ BATCHES = "batches"
 BATCH = "/api/v1/batch"
 _SLOWEST = 1.0  # seconds
 _KEYS = {"success", "accepted", "refused", "ignored", "did", "sid"}
-_REFUSALS = {422: "ValidationError"}
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _fault(answer: Answer, sent: _Sent) -> str | None:
         is_fine = set(body) <= _KEYS and body.get("success") is not bool(details)
     else:
         details = [(None, fault) for fault in body.get("details", [])]
-        is_fine = answer.status in _REFUSALS and body.get("type") == _REFUSALS[answer.status] and bool(details)
+        is_fine = answer.status == 422 and body.get("type") == "ValidationError" and bool(details)
     if not is_fine:
         return str(answer)
     if strange := next((fault for _, fault in details if not _is_shaped(fault)), None):

@@ -6,11 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.conftest import settings_for
 from tests.server import LiveServer, create_database, live
-from webapp import config
 from webapp.db import Database
-
-ENGINES = ("sqlite", "postgresql")
 
 
 @dataclass(frozen=True)
@@ -37,11 +35,6 @@ class Ground:
             url = create_database(self.postgresql_url)
         with live(url, self.folder) as started:
             yield started
-
-
-def settings_for(database_url: str) -> config.Settings:
-    """Settings that ignore this machine's environment and `.env`."""
-    return config.load(_env_file=None, database_url=database_url, secret_key="a secret for tests only")
 
 
 @contextmanager

@@ -38,11 +38,12 @@ class Played:
 
 def write(played: Sequence[Played], seed: int, command: str) -> Path:
     """Write the report. Returns where it is."""
-    FILE.write_text("\n".join(_lines(played, seed, command)) + "\n")
+    FILE.write_text("\n".join(lines(played, seed, command)) + "\n")
     return FILE
 
 
-def _lines(played: Sequence[Played], seed: int, command: str) -> list[str]:
+def lines(played: Sequence[Played], seed: int, command: str) -> list[str]:
+    """The report, as lines of Markdown."""
     return [
         "# Reliability, as measured",
         "",

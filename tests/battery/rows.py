@@ -7,12 +7,13 @@ from tests.battery.disk import disks_filled
 from tests.battery.edges import edges
 from tests.battery.ending import ended
 from tests.battery.fuzz import fuzzed
-from tests.battery.ground import ENGINES, Ground
+from tests.battery.ground import Ground
 from tests.battery.kills import databases_killed, servers_killed
 from tests.battery.outcome import Outcome
 from tests.battery.races import limits_raced, types_raced
 from tests.battery.storms import duplicates_stormed
 from tests.battery.wal import long_read
+from tests.conftest import ENGINES
 
 
 @dataclass(frozen=True)
