@@ -25,12 +25,12 @@ def ended(ground: Ground, times: int) -> Outcome:
                 ledger.wait_for_acknowledgement(time.monotonic())
                 holder = _hold(database)
                 time.sleep(_HELD / 2)
-                began, acknowledged = time.monotonic(), len(ledger.acknowledged)
+                began, before = time.monotonic(), ledger.statuses[200]
                 server.stop()
                 seconds.append(time.monotonic() - began)
                 holder.join()
                 signals.append(began)
-                answered = len(ledger.acknowledged) - acknowledged
+                answered = ledger.statuses[200] - before
                 if answered < WRITERS:
                     ledger.odd.append(f"only {answered} of {WRITERS} requests under way were answered at the end")
                 server.start()

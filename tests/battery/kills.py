@@ -26,7 +26,7 @@ def databases_killed(ground: Ground, kills: int) -> Outcome:
     with cluster() as postgresql, live(create_database(postgresql.url), ground.folder) as server:
         with writing(server.url, server.key) as ledger:
             back = _kill_servers(server, ledger, ground, kills // 2)
-            before = Counter(ledger.statuses)
+            began, before = time.monotonic(), Counter(ledger.statuses)
             restored = _kill_databases(postgresql, server, ledger, ground, kills // 2)
             meanwhile = ledger.statuses - before
         figures = {
@@ -35,8 +35,9 @@ def databases_killed(ground: Ground, kills: int) -> Outcome:
             "answers while PostgreSQL died": words(meanwhile),
         }
         outcome = _told(server, ledger, f"{kills // 2} + {kills // 2} kills", figures)
-        if meanwhile[0]:
-            outcome.broken.append(f"{meanwhile[0]} requests without an answer while only PostgreSQL was away")
+        unanswered = sum(1 for at, _ in ledger.cut if at > began)
+        if unanswered:
+            outcome.broken.append(f"{unanswered} requests without an answer while only PostgreSQL was away")
         return outcome
 
 
