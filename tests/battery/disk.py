@@ -61,7 +61,8 @@ def disks_filled(ground: Ground, cycles: int) -> Outcome:
     figures = {
         "answers": words(ledger.statuses),
         "pages meanwhile": words(pages),
-        "/readyz full, freed": " ".join(map(str, colours)),
+        "/readyz while full": words(Counter(colours[::2])),
+        "/readyz when freed": words(Counter(colours[1::2])),
         "storing again after": spread(freed),
     }
     return Outcome(f"{cycles} cycles on {SIZES[ground.engine]} MB", findings.figures | figures, broken)
