@@ -60,7 +60,7 @@ def lines(played: Sequence[Played], seed: int, command: str) -> list[str]:
         "## What it came to",
         "",
         "*Lost* is what was acknowledged and isn't there, *duplicated* what is there more than once, *miscounted* the",
-        "customers whose number of events isn't what is stored of them. *Held* says nothing of times, which are told below.",
+        "customers whose number of events isn't what is stored of them. *Held* says nothing of times, told below.",
         "",
         "| row | | engine | size | | minutes |",
         "|---|---|---|---|---|---|",
