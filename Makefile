@@ -7,7 +7,7 @@ TEST_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR: # half an environment would pass for a whole one
-.PHONY: help run demo test check lint format types templates migrations bench browser wrk wheel clean
+.PHONY: help run demo test battery check lint format types templates migrations bench browser wrk wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ demo: $(RUN_STAMP) ## Fill the embedded database with a demonstration shop (FORC
 
 test: $(TEST_STAMP) browser wrk ## Run all tests, on SQLite, PostgreSQL and in a real browser
 	@$(BIN)/python -m pytest
+
+battery: $(TEST_STAMP) ## Play the reliability battery at full size into docs/reliability.md (SMALL=1, ROWS, SEED)
+	@$(BIN)/python -m tests.battery $(if $(SMALL),--small) $(if $(SEED),--seed $(SEED)) $(ROWS)
 
 check: lint types templates test ## Everything a change must pass
 

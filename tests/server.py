@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -36,10 +37,12 @@ class LiveServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def run(self, *arguments: str) -> str:
-        """Run another command of the console script to its end. Returns what it prints."""
+    def run(self, *arguments: str, told: str = "") -> str:
+        """Run another command of the console script to its end, `told` on its input. Returns what it prints."""
         command: list[str | Path] = [SCRIPT, *arguments]
-        done = subprocess.run(command, cwd=self.folder, env=self._environment(), capture_output=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.folder, env=self._environment(), input=told.encode(), capture_output=True, check=False
+        )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
 
@@ -74,6 +77,19 @@ class LiveServer:
         assert self._process is not None, "the server isn't running"
         return self._process.pid
 
+    def kill(self) -> None:
+        """End all its processes at once, as a power cut would; returns when the kernel has let go of them."""
+        assert self._process is not None
+        worker = worker_of(self._process.pid)
+        for pid in (self._process.pid, worker):
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait(PATIENCE)
+        self._process = None
+        until = time.monotonic() + PATIENCE
+        while Path(f"/proc/{worker}").exists():
+            assert time.monotonic() < until, "the worker doesn't end"
+            time.sleep(0.002)
+
     def log(self) -> str:
         """What it has printed so far."""
         return (self.folder / "server.log").read_text(errors="replace")
@@ -100,6 +116,12 @@ def live(database_url: str, folder: Path) -> Iterator[LiveServer]:
         yield server
     finally:
         server.stop()
+
+
+def worker_of(pid: int) -> int:
+    """The pid of the one process that a server's main process has started."""
+    (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(worker)
 
 
 def create_database(postgresql_url: str) -> str:

@@ -20,7 +20,7 @@ from tests.installations import (
     serving,
     wait_until_it_serves,
 )
-from tests.server import create_database, free_port
+from tests.server import create_database, free_port, worker_of
 from webapp.db import SAFE_SQLITE
 
 BODY = b'{"id": "u1", "attributes": {}}'
@@ -109,14 +109,9 @@ def test_signal_ends_it_cleanly(tmp_path: Path, signal_: signal.Signals) -> None
     assert server.err.read_text() == ""
 
 
-def _worker_of(pid: int) -> int:
-    (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(worker)
-
-
 def test_worker_that_crashes_is_replaced(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        os.kill(_worker_of(server.process.pid), signal.SIGKILL)
+        os.kill(worker_of(server.process.pid), signal.SIGKILL)
         wait_until_it_serves(server)
     assert "Unexpected exit from worker" in server.err.read_text()
 

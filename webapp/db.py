@@ -52,6 +52,10 @@ _ATTEMPTS = 6
 _TRY_AGAIN = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock detected
 _CONNECT_TIMEOUT = 5  # seconds; a host that swallows packets must become a 503, not a thread that hangs
 
+# Bytes to which SQLite's log of writes is cut when it starts again from its beginning. While somebody reads for long
+# (a backup, a shell) it can't, and grows; without a limit it would keep that size for ever after.
+_LARGEST_LOG = 16_000_000
+
 # SQLite up to 3.51.2 can corrupt a database in WAL mode when a reset of the log races with a writer.
 SAFE_SQLITE = (3, 51, 3)
 
@@ -225,7 +229,13 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun below, not guessed by the driver
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=15000",
+            f"journal_size_limit={_LARGEST_LOG}",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
