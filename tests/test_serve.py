@@ -1,5 +1,6 @@
 """`customer-profiles serve` as a process, from its first start to its end."""
 
+import http.client
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import socket
 import sqlite3
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -125,6 +127,23 @@ def test_killed_server_leaves_nothing_behind_that_holds_the_port(tmp_path: Path)
             time.sleep(0.02)
     with serving(tmp_path, PORT=port) as server:
         assert server.answers()
+
+
+@pytest.mark.parametrize(("key", "size", "status"), [("wrong", 900_000, 401), (None, 3_000_000, 413)])
+def test_refusal_reaches_a_client_that_still_sends_its_body(
+    tmp_path: Path, key: str | None, size: int, status: int
+) -> None:  # fmt: skip
+    with serving(tmp_path) as server:
+        _, valid = _shown_once(server.out.read_text())
+        client = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=PATIENCE)
+        client.putrequest("POST", "/track/user")
+        client.putheader("x-growlytics-key", key or valid)
+        client.putheader("Content-Length", str(size))
+        client.endheaders()
+        time.sleep(0.2)  # long enough to be refused by the headers alone
+        client.send(b" " * size)
+        assert client.getresponse().status == status
+        client.close()
 
 
 def test_old_sqlite_library_is_warned_of_in_one_line(tmp_path: Path) -> None:

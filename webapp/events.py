@@ -172,7 +172,7 @@ def _digest(change: EventRecord) -> int:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:  # orjson writes no larger ones
         return int(value)
     if isinstance(value, list):
         return [_plain(item) for item in value]

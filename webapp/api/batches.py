@@ -86,6 +86,10 @@ def _items(call: Call) -> Sequence[Decoded | ApiError]:
         _check_number(len(lines))
         return [_decoded(line) for line in lines]
     body, is_plain = bodies.decode(call.body)
+    faults = Faults()
+    for key in bodies.repeated(body):  # of two lists of changes one would be lost in silence
+        faults.spoil([key], "occurs more than once", "object.duplicate")
+    faults.refuse()
     changes = body.get("changes") if isinstance(body, dict) else None
     if not isinstance(changes, list):
         message = 'the body must be {"changes": [...]}, or one change to a line as application/x-ndjson'

@@ -132,6 +132,11 @@ def _unusable(message: str, type_: str) -> ApiError:
     return ApiError(422, [fault(message, type_)])
 
 
+def repeated(value: Any) -> list[str]:
+    """The keys that occur more than once in a decoded object, of which `value` holds the last."""
+    return value.repeated if isinstance(value, _Duplicates) else []
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) == len(pairs):

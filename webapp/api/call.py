@@ -28,6 +28,7 @@ from webapp.readiness import Readiness
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+MOST_HEARD = 10_000_000  # bytes of a refused body; whoever sends more is cut off
 KEY_HEADER = "x-growlytics-key"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 LONGEST_IDEMPOTENCY_KEY = 255
@@ -144,6 +145,14 @@ def _variable(name: str) -> str:
     return f"HTTP_{name.upper().replace('-', '_')}"
 
 
+def hear_out(environ: "WSGIEnvironment") -> None:
+    """Take in a body that nobody wants, in parts: a client that is cut off while it sends never sees its answer."""
+    told = get_content_length(environ)
+    left = MOST_HEARD if told is None else min(told, MOST_HEARD)
+    while left > 0 and (part := environ["wsgi.input"].read(min(left, 65_536))):
+        left -= len(part)
+
+
 def received(environ: "WSGIEnvironment", most: int) -> bytes:
     """The body of a WSGI request, of at most so many bytes. Raises ApiError (400, 413)."""
     # Read straight from the server: a body sent in chunks has no length, and Werkzeug would cut it off in silence.
@@ -152,6 +161,8 @@ def received(environ: "WSGIEnvironment", most: int) -> bytes:
     length = most + 1 if told is None else told
     data: bytes = environ["wsgi.input"].read(length) if length <= most + 1 else b""
     if max(len(data), told or 0) > most:
+        if not data:
+            hear_out(environ)
         raise errors.of_status(413, f"the body is larger than {most:,} bytes")
     if told is not None and len(data) < told:
         raise errors.of_status(400, "the body is shorter than its Content-Length")

@@ -9,7 +9,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from webapp import db, headers, keys, logs
 from webapp.api import errors
-from webapp.api.call import KEY_HEADER, Call, House, header
+from webapp.api.call import KEY_HEADER, Call, House, header, hear_out
 from webapp.api.errors import ApiError, fault
 from webapp.api.replies import Reply
 from webapp.ingest import retries
@@ -45,6 +45,8 @@ class Door:
             error, failure = unexpected(raised), raised
             self._house.readiness.refused(db.trouble(raised))
         if error is not None:
+            if key is None:  # nobody has read the body
+                hear_out(environ)
             found = errors.reply(error)
         seconds = perf_counter() - began
         self._house.metrics.answered(path, found.status, seconds)
