@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
-from webapp import clock
+from webapp import clock, stretches
 from webapp.db import insert
 from webapp.models import Device, Event, Visit
 
@@ -22,6 +22,8 @@ LONGEST_PAUSE = 30 * clock.MINUTE
 _MOST_PARTS = 200
 _MOST_BETWEEN = 10_000
 _MOST_PLACES = 50
+_MOST_STAYS = 1_000
+_ORDER = ("started_at", "device_id")
 
 
 class Mark(NamedTuple):
@@ -101,10 +103,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A place, with the start of the first and the end of the last visit there, epoch ms."""
+    """A place, with the start of the first and the end of the last visit there, epoch ms.
+
+    `first_at` is None where it isn't known, because there are too many visits to look at them all.
+    """
 
     place: Place
-    first_at: int
+    first_at: int | None
     last_at: int
 
 
@@ -235,10 +240,12 @@ class Ends:
 
 def ends(session: Session, ids: Sequence[int]) -> Ends | None:
     """The first and the last visit of the person with these profiles, None where there is no visit."""
-    query = select(Visit).where(Visit.customer_id.in_(ids)).limit(_MOST_PARTS)
+    parts = [select(Visit).where(one) for one in stretches.of(Visit.customer_id, ids)]
     # A visit may consist of several profiles' parts: so many from either end are joined.
-    first = session.scalars(query.order_by(Visit.started_at, Visit.device_id)).all()
-    last = session.scalars(query.order_by(Visit.started_at.desc(), Visit.device_id.desc())).all()
+    first, last = (
+        session.scalars(select(Visit).from_statement(stretches.first(parts, _ORDER, _MOST_PARTS, newest=newest))).all()
+        for newest in (False, True)
+    )
     if not first:
         return None
     return Ends(coalesced(map(_span, first))[0], coalesced(map(_span, last))[-1])
@@ -263,8 +270,8 @@ def begun_between(session: Session, ids: Sequence[int], since: int, until: int, 
     `number` of their parts are looked at.
     """
     at = Visit.started_at
-    query = select(at).where(Visit.customer_id.in_(ids), at.between(since, until))
-    starts = session.scalars(query.order_by(at.desc()).limit(number)).all()
+    parts = [select(at).where(one, at.between(since, until)) for one in stretches.of(Visit.customer_id, ids)]
+    starts = session.scalars(stretches.first(parts, (at.key,), number, newest=True)).all()
     if not starts:
         return []
     lowest = starts[-1] + 1 if len(starts) == number else since  # of that moment there may be more
@@ -273,21 +280,31 @@ def begun_between(session: Session, ids: Sequence[int], since: int, until: int, 
 
 def count(session: Session, ids: Sequence[int]) -> int:
     """How many visits a person has made, up to what one look can tell."""
-    query = select(Visit).where(Visit.customer_id.in_(ids)).order_by(Visit.started_at).limit(_MOST_BETWEEN)
-    return len(coalesced(map(_span, session.scalars(query))))
+    columns = (Visit.device_id, Visit.started_at, Visit.ended_at, Visit.event_count)
+    query = select(*columns).where(Visit.customer_id.in_(ids)).order_by(Visit.started_at).limit(_MOST_BETWEEN)
+    return len(coalesced(Span(*row) for row in session.execute(query)))
 
 
 def stays(session: Session, ids: Sequence[int]) -> list[Stay]:
-    """The places that a person's visits came from, the one of the latest visit first."""
-    last = func.max(Visit.ended_at)
-    query = (
-        select(Visit.place, func.min(Visit.started_at), last)
-        .where(Visit.customer_id.in_(ids), Visit.place.is_not(None))
-        .group_by(Visit.place)
-        .order_by(last.desc())
-        .limit(_MOST_PLACES)
-    )
-    return [Stay(Place(**json.loads(str(place))), *rest) for place, *rest in session.execute(query)]
+    """The places that a person's first and last visits came from, the one of the latest visit first."""
+    early, number = _stays(session, ids, newest=False)
+    late = _stays(session, ids, newest=True)[0] if number == _MOST_STAYS else early
+    found = []
+    for text in early | late:
+        first_at = early[text][0] if text in early else None
+        found.append(Stay(Place(**json.loads(text)), first_at, (late.get(text) or early[text])[1]))
+    return sorted(found, key=lambda stay: stay.last_at, reverse=True)[:_MOST_PLACES]
+
+
+def _stays(session: Session, ids: Sequence[int], *, newest: bool) -> tuple[dict[str, tuple[int, int]], int]:
+    """The places among so many visits from one end, with the first start and the last end; the number of visits."""
+    columns = (Visit.place, Visit.started_at, Visit.ended_at, Visit.device_id)
+    parts = [select(*columns).where(one) for one in stretches.of(Visit.customer_id, ids)]
+    looked_at = stretches.first(parts, _ORDER, _MOST_STAYS, newest=newest).subquery().c
+    times = (func.min(looked_at.started_at), func.max(looked_at.ended_at))
+    rows = session.execute(select(looked_at.place, *times, func.count()).group_by(looked_at.place)).all()
+    found = {place: (first_at, last_at) for place, first_at, last_at, _ in rows if place is not None}
+    return found, sum(row[3] for row in rows)
 
 
 class Moment(NamedTuple):
