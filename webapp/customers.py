@@ -5,14 +5,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, func, select, tuple_, union_all
+from sqlalchemy import ColumnElement, func, select, text, tuple_, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp import search, stretches
 from webapp.cursors import Cursor
 from webapp.db import insert
 from webapp.ingest.arrival import Arrival
-from webapp.models import Customer, Device
+from webapp.models import IS_ANONYMOUS, Customer, Device
 
 PAGE_SIZE = 50
 Status = Literal["all", "registered", "anonymous"]
@@ -192,7 +192,7 @@ def page(
 def _kinds(workspace_id: int, wanted: Wanted) -> list[list[Any]]:
     """The conditions of each kind of customers that is wanted. A kind has indexes of its own, however few it has."""
     is_shown = [Customer.workspace_id == workspace_id, Customer.root_id.is_(None)]
-    is_registered, is_anonymous = Customer.system_id.is_not(None), Customer.system_id.is_(None)
+    is_registered, is_anonymous = Customer.system_id.is_not(None), text(IS_ANONYMOUS)
     kinds: list[list[Any]] = []
     if wanted.status != "anonymous":
         kinds.append([*is_shown, is_registered])  # which is never a bot

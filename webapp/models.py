@@ -31,13 +31,15 @@ def _partial(name: str, condition: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
+# With `system_id IS NULL` SQLite would take the unique key, which is no order that anybody asks for.
+IS_ANONYMOUS = "NOT (system_id IS NOT NULL)"
 # The kinds of customers in the list, as SQLite and as PostgreSQL put it.
 _KINDS = [
     (kind, text(f"root_id IS NULL AND {rule} {sqlite}".strip()), text(f"root_id IS NULL AND {rule} {other}".strip()))
     for kind, rule, sqlite, other in (
         ("registered", "system_id IS NOT NULL", "", ""),
-        ("anonymous", "system_id IS NULL AND", "is_bot = 0", "NOT is_bot"),
-        ("bots", "system_id IS NULL AND", "is_bot = 1", "is_bot"),
+        ("anonymous", f"{IS_ANONYMOUS} AND", "is_bot = 0", "NOT is_bot"),
+        ("bots", f"{IS_ANONYMOUS} AND", "is_bot = 1", "is_bot"),
     )
 ]
 

@@ -13,8 +13,8 @@ from itertools import chain
 from typing import NamedTuple
 
 import phonenumbers
-from sqlalchemy import ColumnElement, Row, delete, exists, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Row, delete, exists, select
+from sqlalchemy.orm import Session
 
 from webapp.db import Database, insert
 from webapp.models import AttributeValue, Customer, SearchTerm, Workspace
@@ -102,15 +102,19 @@ def find(session: Session, workspace: Workspace, text: str) -> Found:
 
 def _people(session: Session, matches: list[_Match]) -> list[tuple[_Match, Customer, Customer]]:
     """Each person once, by the best match of any of the person's profiles: the match, that profile, the root."""
-    root = aliased(Customer)
-    query = select(Customer, root).join(root, root.id == func.coalesce(Customer.root_id, Customer.id))
-    rows = session.execute(query.where(Customer.id.in_([match.customer_id for match in matches])))
-    people = {member.id: (member, person) for member, person in rows}
+    members = _by_id(session, {match.customer_id for match in matches})
+    roots = members | _by_id(session, {one.root_id for one in members.values() if one.root_id} - set(members))
+    people = {one.id: (one, roots[one.root_id or one.id]) for one in members.values()}
     first: dict[int, tuple[_Match, Customer, Customer]] = {}
     for match in matches:
         member, person = people[match.customer_id]
         first.setdefault(person.id, (match, member, person))
     return list(first.values())
+
+
+def _by_id(session: Session, ids: set[int]) -> dict[int, Customer]:
+    found = session.scalars(select(Customer).where(Customer.id.in_(ids))) if ids else ()
+    return {one.id: one for one in found}
 
 
 def _hits(session: Session, workspace: Workspace, people: list[tuple[_Match, Customer, Customer]]) -> list[Hit]:

@@ -22,7 +22,7 @@ LONGEST_PAUSE = 30 * clock.MINUTE
 _MOST_PARTS = 200
 _MOST_BETWEEN = 10_000
 _MOST_PLACES = 50
-_MOST_STAYS = 1_000
+_MOST_STAYS = 500
 _ORDER = ("started_at", "device_id")
 
 

@@ -8,10 +8,11 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+_IS_ANONYMOUS = "NOT (system_id IS NOT NULL)"  # so that SQLite takes these and not the unique key
 _KINDS = {
     "registered": ("system_id IS NOT NULL", "system_id IS NOT NULL"),
-    "anonymous": ("system_id IS NULL AND is_bot = 0", "system_id IS NULL AND NOT is_bot"),
-    "bots": ("system_id IS NULL AND is_bot = 1", "system_id IS NULL AND is_bot"),
+    "anonymous": (f"{_IS_ANONYMOUS} AND is_bot = 0", f"{_IS_ANONYMOUS} AND NOT is_bot"),
+    "bots": (f"{_IS_ANONYMOUS} AND is_bot = 1", f"{_IS_ANONYMOUS} AND is_bot"),
 }
 _ORDERS = {"last_seen": "last_seen_at", "creation": "created_at"}
 

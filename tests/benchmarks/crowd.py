@@ -30,6 +30,7 @@ COLUMNS = {
 Rows = dict[str, list[tuple[Any, ...]]]
 
 PREFIX = "info."
+FIRST_SYSTEM_ID = 100_000  # C100000 is the busiest
 TRAITS = tuple(f"Preference {number:02}" for number in range(1, 41))
 _SPAN = 3 * 365 * clock.DAY
 _MOST_OF_ONE = 200_000
@@ -134,7 +135,7 @@ class Crowd:
         self._visits(one, one.device_id, one.created_at, self.random.randint(1, 4))
 
     def _registered(self, one: _One, place: int) -> None:
-        one.system_id = f"C{100_000 + place}"
+        one.system_id = f"C{FIRST_SYSTEM_ID + place}"
         self._introduce(one, place)
         if place == 0:
             self._live_here(one)

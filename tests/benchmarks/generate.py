@@ -68,7 +68,7 @@ def _grounds(app: Any, database: Database) -> Grounds:
 
 def sample_bodies(system_id: str, number: int) -> Iterator[dict[str, Any]]:
     """Events as a shop's backend sends them to `/track/event/v2`, all different."""
-    random, before = Random(SEED), clock.now() - clock.HOUR
+    random, now = Random(SEED), clock.now()
     names = ("Product Viewed", "Product Viewed", "Add To Cart", "Checkout Started", "Purchased", "Coupon Applied")
     for place in range(number):
         product = random.choice(demo_words.PRODUCTS)
@@ -82,7 +82,12 @@ def sample_bodies(system_id: str, number: int) -> Iterator[dict[str, Any]]:
             "In Stock": place % 7 > 0,
             "Variants": list(product.variants),
         }
-        yield {"customerId": system_id, "name": names[place % 6], "time": before + place, "attributes": attributes}
+        yield {
+            "customerId": system_id,
+            "name": names[place % 6],
+            "time": now - clock.HOUR + place,
+            "attributes": attributes,
+        }
 
 
 @contextmanager
@@ -163,6 +168,16 @@ def _constraints(raw: Any) -> Sequence[tuple[str, str, str]]:
     return list(rows.fetchall())
 
 
+def filled(database_url: str, customers: int, events: int, seed: int = SEED) -> None:
+    """Migrate and fill an empty database, and say how long it took."""
+    database = Database(config.load(_env_file=None, database_url=database_url, secret_key="x" * 16).url)
+    migrate.upgrade(database)
+    database.engine.dispose()
+    began = time.monotonic()
+    generate(database_url, customers, events, seed)
+    print(f"{customers:,} customers and {events:,} events in {time.monotonic() - began:.0f} s, seed {seed}")
+
+
 def main() -> None:
     """Migrate the database of a URL and fill it."""
     parser = argparse.ArgumentParser(description=generate.__doc__)
@@ -171,12 +186,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--seed", type=int, default=SEED)
     asked = parser.parse_args()
-    database = Database(config.load(_env_file=None, database_url=asked.database_url, secret_key="x" * 16).url)
-    migrate.upgrade(database)
-    database.engine.dispose()
-    began = time.monotonic()
-    generate(asked.database_url, asked.customers, asked.events, asked.seed)
-    print(f"filled in {time.monotonic() - began:.0f} s, seed {asked.seed}")  # noqa: T201 - a command prints
+    filled(asked.database_url, asked.customers, asked.events, asked.seed)
 
 
 if __name__ == "__main__":
