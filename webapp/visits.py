@@ -24,6 +24,10 @@ _MOST_BETWEEN = 10_000
 _MOST_PLACES = 50
 _MOST_STAYS = 500
 _ORDER = ("started_at", "device_id")
+_COLUMNS = (
+    Visit.device_id, Visit.started_at, Visit.ended_at, Visit.event_count,
+    Visit.entry_at, Visit.entry, Visit.exit_at, Visit.exit_page, Visit.place_at, Visit.place,
+)  # fmt: skip
 
 
 class Mark(NamedTuple):
@@ -214,7 +218,7 @@ def _row(customer_id: int, span: Span) -> dict[str, Any]:
     }
 
 
-def _span(row: Visit) -> Span:
+def _span(row: Any) -> Span:
     return Span(
         row.device_id,
         row.started_at,
@@ -240,11 +244,11 @@ class Ends:
 
 def ends(session: Session, ids: Sequence[int]) -> Ends | None:
     """The first and the last visit of the person with these profiles, None where there is no visit."""
-    parts = [select(Visit).where(one) for one in stretches.of(Visit.customer_id, ids)]
+    parts = [select(*_COLUMNS).where(one) for one in stretches.of(Visit.customer_id, ids)]
     # A visit may consist of several profiles' parts: so many from either end are joined.
+    number = _MOST_PARTS if len(ids) > 1 else 1
     first, last = (
-        session.scalars(select(Visit).from_statement(stretches.first(parts, _ORDER, _MOST_PARTS, newest=newest))).all()
-        for newest in (False, True)
+        session.execute(stretches.first(parts, _ORDER, number, newest=newest)).all() for newest in (False, True)
     )
     if not first:
         return None
@@ -257,10 +261,10 @@ def between(session: Session, ids: Sequence[int], since: int, until: int) -> lis
     # An id that an app sends for everybody has thousands of devices: only those in use then are looked at.
     in_use = select(Visit.device_id).where(is_of_person, start <= until + LONGEST_PAUSE, end >= since - LONGEST_PAUSE)
     # Parts of one visit lie close together: a day on either side holds them.
-    query = select(Visit).where(
+    query = select(*_COLUMNS).where(
         is_of_person, Visit.device_id.in_(in_use.correlate(None)), start <= until + clock.DAY, end >= since - clock.DAY
     )
-    spans = coalesced(map(_span, session.scalars(query.order_by(start.desc()).limit(_MOST_BETWEEN))))
+    spans = coalesced(map(_span, session.execute(query.order_by(start.desc()).limit(_MOST_BETWEEN))))
     return [span for span in spans if span.ended_at >= since and span.started_at <= until]
 
 
