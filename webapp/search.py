@@ -101,14 +101,21 @@ def find(session: Session, workspace: Workspace, text: str) -> Found:
 
 
 def _people(session: Session, matches: list[_Match]) -> list[tuple[_Match, Customer, Customer]]:
-    """Each person once, by the best match of any of the person's profiles: the match, that profile, the root."""
-    members = _by_id(session, {match.customer_id for match in matches})
-    roots = members | _by_id(session, {one.root_id for one in members.values() if one.root_id} - set(members))
-    people = {one.id: (one, roots[one.root_id or one.id]) for one in members.values()}
+    """Each person once, by the best match of any of the person's profiles: the match, that profile, the root.
+
+    Stops when there are more than LIMIT: nearly always the first few matches are as many people.
+    """
     first: dict[int, tuple[_Match, Customer, Customer]] = {}
-    for match in matches:
-        member, person = people[match.customer_id]
-        first.setdefault(person.id, (match, member, person))
+    for begin in range(0, len(matches), LIMIT + 1):
+        if len(first) > LIMIT:
+            break
+        some = matches[begin : begin + LIMIT + 1]
+        members = _by_id(session, {match.customer_id for match in some})
+        roots = members | _by_id(session, {one.root_id for one in members.values() if one.root_id} - set(members))
+        for match in some:
+            member = members[match.customer_id]
+            person = roots[member.root_id or member.id]
+            first.setdefault(person.id, (match, member, person))
     return list(first.values())
 
 

@@ -70,8 +70,8 @@ def measure(database_url: str, rounds: int = 200) -> Result:
         key = server.run("key", "create", "--name", "Benchmark")
         cookie = _signed_in(app, database)
         database.engine.dispose()
-        server.start()
         try:
+            server.start()
             with _ingesting(server.port, key) as stored:
                 began = time.monotonic()
                 times = _ask(server.port, cookie, questions, rounds)
