@@ -43,6 +43,11 @@ class ShownAttribute:
     value: Any
     excerpt: str | None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the value is shown as it is, as most are."""
+        return self.type in {"string", "number"} and self.value != "" and self.excerpt is None
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:

@@ -22,7 +22,7 @@ LONGEST_PAUSE = 30 * clock.MINUTE
 _MOST_PARTS = 200
 _MOST_BETWEEN = 10_000
 _MOST_PLACES = 50
-_MOST_STAYS = 500
+_MOST_STAYS = 200
 _ORDER = ("started_at", "device_id")
 _COLUMNS = (
     Visit.device_id, Visit.started_at, Visit.ended_at, Visit.event_count,
