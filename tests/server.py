@@ -20,6 +20,7 @@ from webapp.config import Settings
 
 SCRIPT = Path(sys.executable).with_name("customer-profiles")
 PATIENCE = 30  # seconds to start or to end
+SECRET = "a secret for tests only"
 
 
 class LiveServer:
@@ -102,7 +103,7 @@ class LiveServer:
             return False
 
     def _environment(self) -> dict[str, str]:
-        return environment(DATABASE_URL=self.database_url, PORT=str(self.port), SECRET_KEY="a secret for tests only")
+        return environment(DATABASE_URL=self.database_url, PORT=str(self.port), SECRET_KEY=SECRET)
 
 
 @contextmanager

@@ -26,7 +26,10 @@ from tests.visitors import (
     words,
 )
 from tests.world import Shop
+from webapp import visits
 from webapp.ingest.changes import DeviceInfo, OnDevice
+
+PARIS = {"country": "FR", "region": "Île-de-France", "city": "Paris"}
 
 FACEBOOK: dict[str, Any] = {
     "utm": {"source": "facebook", "medium": "cpc", "campaign": "Diwali Sale"},
@@ -143,6 +146,18 @@ def test_places_stand_with_flag_first_and_last_visit_the_latest_first(shop: Shop
         " Mumbai, Maharashtra, India first visit 9 Mar 2026, 17:30 last visit 10 Mar 2026, 17:30"
     )
     assert _flags(alice, shop.profile_path()) == ["DE", "IN"]
+
+
+def test_of_very_many_visits_the_first_and_the_last_tell_their_places(
+    shop: Shop, alice: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visits, "_MOST_STAYS", 2)
+    path = (MUMBAI, MUMBAI, PARIS, BERLIN, MUMBAI, BERLIN)
+    tell(shop, login("phone", 1), *(seen("phone", T0 + day * DAY, **where) for day, where in enumerate(path)))
+    assert _panel(shop, alice, "location") == (
+        "Location Info Berlin, Berlin, Germany last visit 15 Mar 2026, 17:30"
+        " Mumbai, Maharashtra, India first visit 10 Mar 2026, 17:30 last visit 14 Mar 2026, 17:30"
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from tests.visitors import GOOGLEBOT, T0, login, page, part, seen, tell, words
 from tests.world import Shop, submit
 from webapp import clock, customers
 from webapp.models import Customer, Login, Workspace
+from webapp.pages import people
 
 DAY = 86_400_000
 NOW = 1_750_000_000_000
@@ -56,6 +57,18 @@ def test_list_is_headed_and_counted(shop: Shop, alice: FlaskClient) -> None:
     page = alice.get("/customers").get_data(as_text=True)
     assert "<h1>Customer Profiles</h1>" in page
     assert "2 customers" in page
+
+
+def test_count_stops_where_a_page_would_wait_for_it(
+    shop: Shop, alice: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "_MOST_COUNTED", 3)
+    _fill(shop, 3)
+    assert "3 customers" in words(page(alice, "/customers"))
+    _anonymous(shop)
+    assert "More than 3 customers" in words(page(alice, "/customers"))
+    assert "More than" not in words(page(alice, "/customers?status=registered"))
+    assert "More than 3 customers" in words(part(alice, "/customers", "list"))
 
 
 def test_row_shows_who_it_is(shop: Shop, alice: FlaskClient) -> None:

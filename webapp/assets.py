@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
-from flask import Flask, url_for
+from flask import Flask, request, url_for
 
 _FLAGS = "vendor/country-flag-icons-1.6.20"
 _PACKAGE = Path(__file__).resolve().parent
@@ -40,6 +40,12 @@ def register(app: Flask) -> None:
 
 def address(name: str) -> str:
     """The URL of a static file. It changes with the content, so that browsers may keep the file for good."""
+    return _address(request.script_root, name)
+
+
+@lru_cache(maxsize=1024)
+def _address(_script_root: str, name: str) -> str:
+    # A page of visits shows a hundred flags, and building a URL takes a while. Only where the app hangs changes it.
     return url_for("static", filename=name, v=_fingerprint(name))
 
 

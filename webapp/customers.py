@@ -5,14 +5,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ClauseElement, Select, bindparam, func, select, tuple_
+from sqlalchemy import ClauseElement, ColumnElement, bindparam, func, select, text, tuple_, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from webapp import db, search
+from webapp import db, search, stretches
 from webapp.cursors import Cursor
 from webapp.db import Base
 from webapp.ingest.arrival import Arrival
-from webapp.models import Customer, Device
+from webapp.models import IS_ANONYMOUS, Customer, Device
 
 PAGE_SIZE = 50
 Status = Literal["all", "registered", "anonymous"]
@@ -151,13 +151,17 @@ def find(session: Session, workspace_id: int, growlytics_id: str) -> Customer:
 
 def exist(session: Session, workspace_id: int) -> bool:
     """Whether the workspace has any customer."""
-    query = select(Customer.id).where(Customer.workspace_id == workspace_id, Customer.root_id.is_(None))
+    query = select(Customer.id).where(Customer.workspace_id == workspace_id).order_by(Customer.system_id)
     return session.scalar(query.limit(1)) is not None
 
 
-def count(session: Session, workspace_id: int, wanted: Wanted) -> int:
-    """How many of these customers the workspace has."""
-    return session.scalar(_chosen(select(func.count()).select_from(Customer), workspace_id, wanted)) or 0
+def count(session: Session, workspace_id: int, wanted: Wanted, most: int | None = None) -> int:
+    """How many of these customers the workspace has; no more than `most` are counted."""
+    # Those made first lie together, so that a look at many of them costs little.
+    order = (Customer.created_at, Customer.id)
+    parts = [select(*order).where(*kind).order_by(*order).limit(most) for kind in _kinds(workspace_id, wanted)]
+    everybody = union_all(*(select(part.subquery()) for part in parts)).limit(most).subquery()
+    return session.scalar(select(func.count()).select_from(everybody)) or 0
 
 
 def stopped(session: Session, workspace_id: int) -> Sequence[Customer]:
@@ -177,15 +181,15 @@ def page(
 ) -> Page:
     """One page of the list, newest first, beside at most one cursor. Rows don't shift when others arrive."""
     at = Customer.last_seen_at if sort == "last_seen" else Customer.created_at
-    query = _chosen(select(Customer), workspace_id, wanted)
     place = tuple_(at, Customer.id)
+    beside: list[ColumnElement[bool]] = []
     if newer_than is not None:
-        query = query.where(place > newer_than.key).order_by(at, Customer.id)
-    else:
-        query = query.order_by(at.desc(), Customer.id.desc())
-        if older_than is not None:
-            query = query.where(place < older_than.key)
-    rows = list(session.scalars(query.limit(PAGE_SIZE + 1)))
+        beside = [place > newer_than.key]
+    elif older_than is not None:
+        beside = [place < older_than.key]
+    parts = [select(Customer).where(*kind, *beside) for kind in _kinds(workspace_id, wanted)]
+    query = stretches.first(parts, (at.key, "id"), PAGE_SIZE + 1, newest=newer_than is None)
+    rows = list(session.scalars(select(Customer).from_statement(query)))
     more = len(rows) > PAGE_SIZE
     del rows[PAGE_SIZE:]
     if newer_than is not None:
@@ -195,13 +199,18 @@ def page(
     return Page(rows, first, _cursor(rows[-1], at) if more else None)
 
 
-def _chosen(query: Select[Any], workspace_id: int, wanted: Wanted) -> Select[Any]:
-    query = query.where(Customer.workspace_id == workspace_id, Customer.root_id.is_(None))
-    if wanted.status == "registered":
-        query = query.where(Customer.system_id.is_not(None))
-    elif wanted.status == "anonymous":
-        query = query.where(Customer.system_id.is_(None))
-    return query.where(~Customer.is_bot) if wanted.hides_bots else query
+def _kinds(workspace_id: int, wanted: Wanted) -> list[list[Any]]:
+    """The conditions of each kind of customers that is wanted. A kind has indexes of its own, however few it has."""
+    is_shown = [Customer.workspace_id == workspace_id, Customer.root_id.is_(None)]
+    is_registered, is_anonymous = Customer.system_id.is_not(None), text(IS_ANONYMOUS)
+    kinds: list[list[Any]] = []
+    if wanted.status != "anonymous":
+        kinds.append([*is_shown, is_registered])  # which is never a bot
+    if wanted.status != "registered":
+        kinds.append([*is_shown, is_anonymous, ~Customer.is_bot])
+        if not wanted.hides_bots:
+            kinds.append([*is_shown, is_anonymous, Customer.is_bot])
+    return kinds
 
 
 def _cursor(row: Customer, at: InstrumentedAttribute[int]) -> Cursor:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webapp import agents
-from webapp.models import Device, DeviceLogin, Visit
+from webapp.models import Customer, Device, DeviceLogin, Visit
 
 MOST = 50
 
@@ -31,26 +31,20 @@ class Shown:
 
 def of_person(session: Session, ids: Sequence[int]) -> list[Shown]:
     """The devices on which a person's profiles did something or logged in, the one used last first."""
-    used = (
-        select(
-            Visit.device_id,
-            func.min(Visit.started_at).label("first_at"),
-            func.max(Visit.ended_at).label("last_at"),
-        )
-        .where(Visit.customer_id.in_(ids))
-        .group_by(Visit.device_id)
-        .subquery()
-    )
+    # Whatever is done on a device belongs to who has logged in there, or to the visitor whose device it is: that is
+    # sooner known than by all visits. On one device they don't overlap, so the first one to begin is the first to end.
     logins = select(DeviceLogin.device_id).where(DeviceLogin.customer_id.in_(ids))
-    theirs = select(Visit.device_id).where(Visit.customer_id.in_(ids)).union(logins)
+    theirs = logins.union(select(Customer.device_id).where(Customer.id.in_(ids), Customer.device_id.is_not(None)))
+    visit = select(Visit.started_at).where(Visit.device_id == Device.id, Visit.customer_id.in_(ids)).limit(1)
+    first = visit.order_by(Visit.ended_at).correlate(Device).scalar_subquery()
+    last = visit.with_only_columns(Visit.ended_at).order_by(Visit.ended_at.desc()).correlate(Device).scalar_subquery()
     query = (
-        select(Device, used.c.first_at, used.c.last_at)
-        .outerjoin(used, used.c.device_id == Device.id)
+        select(Device, first.label("first_at"), last.label("last_at"))
         .where(Device.id.in_(theirs))
-        .order_by(func.coalesce(used.c.last_at, 0).desc(), Device.id)
+        .order_by(func.coalesce(last, 0).desc(), Device.id)
         .limit(MOST)
     )
-    return [shown(device, first, last) for device, first, last in session.execute(query)]
+    return [shown(device, first_at, last_at) for device, first_at, last_at in session.execute(query)]
 
 
 def shown(device: Device, first_at: int | None = None, last_at: int | None = None) -> Shown:

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ClauseElement, ColumnElement, case, column, func, select, tuple_, union_all, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ClauseElement, ColumnElement, case, column, func, select, tuple_, update
+from sqlalchemy.orm import Session
 
-from webapp import db, registry, visits
+from webapp import db, registry, stretches, visits
 from webapp.cursors import Cursor
 from webapp.customers import Owner
 from webapp.db import Base
@@ -24,7 +24,6 @@ _Key = tuple[int, ...]  # customer_id, reported_at, id
 
 PAGE_SIZE = 50
 _ID_BITS = 63
-_MOST_STRETCHES = 40  # so many profiles of one person are each asked for their newest events
 _LARGE, _EXCERPT = 20_000, 2_000  # characters of JSON
 
 
@@ -57,6 +56,11 @@ class ShownAttribute:
     type: str
     value: Any
     excerpt: str | None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the value is shown as it is, as most are."""
+        return self.type in {"string", "number"} and self.value != "" and self.excerpt is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,18 +266,9 @@ def timeline(
 
 
 def _newest(session: Session, ids: Sequence[int], where: list[ColumnElement[bool]]) -> list[Event]:
-    order = (Event.reported_at.desc(), Event.id.desc())
-    if len(ids) > _MOST_STRETCHES:
-        query = select(Event).where(Event.customer_id.in_(ids), *where).order_by(*order)
-        return list(session.scalars(query.limit(PAGE_SIZE + 1)))
-    # Each profile's newest by a stretch of the primary key, and the newest of those: no event more is looked at.
-    parts = [
-        select(Event).where(Event.customer_id == id_, *where).order_by(*order).limit(PAGE_SIZE + 1).subquery()
-        for id_ in ids
-    ]
-    event = aliased(Event, union_all(*map(select, parts)).subquery())
-    newest = select(event).order_by(event.reported_at.desc(), event.id.desc())
-    return list(session.scalars(newest.limit(PAGE_SIZE + 1)))
+    parts = [select(Event).where(one, *where) for one in stretches.of(Event.customer_id, ids)]
+    newest = stretches.first(parts, ("reported_at", "id"), PAGE_SIZE + 1, newest=True)
+    return list(session.scalars(select(Event).from_statement(newest)))
 
 
 def find(session: Session, workspace_id: int, ids: Sequence[int], at: Cursor | None) -> Shown:

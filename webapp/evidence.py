@@ -12,6 +12,7 @@ from webapp import attributes, customers, devices, merges, visits
 from webapp.models import ApiKey, Customer, Device, DeviceLogin, Merge, User
 
 _MOST = 200
+_member, _target, _undoer = aliased(Customer), aliased(Customer), aliased(User)
 
 
 class Standing(NamedTuple):
@@ -50,11 +51,13 @@ class Shown:
 
 def of_person(session: Session, ids: Sequence[int]) -> list[Shown]:
     """The merges that a person's profiles are in, whether they hold or not; the latest first, stopped ones last."""
-    member, target, undoer = aliased(Customer), aliased(Customer), aliased(User)
+    is_theirs = or_(Merge.member_id.in_(ids), Merge.target_id.in_(ids))
+    if session.scalar(select(Merge.id).where(is_theirs).limit(1)) is None:  # as for nearly everybody
+        return []
     query = (
-        select(Merge, member, target, DeviceLogin, Device, ApiKey.name, User.email, undoer.email)
-        .join(member, member.id == Merge.member_id)
-        .join(target, target.id == Merge.target_id)
+        select(Merge, _member, _target, DeviceLogin, Device, ApiKey.name, User.email, _undoer.email)
+        .join(_member, _member.id == Merge.member_id)
+        .join(_target, _target.id == Merge.target_id)
         .outerjoin(
             DeviceLogin,
             (DeviceLogin.device_id == Merge.device_id)
@@ -64,8 +67,8 @@ def of_person(session: Session, ids: Sequence[int]) -> list[Shown]:
         .outerjoin(Device, Device.id == Merge.device_id)
         .outerjoin(ApiKey, ApiKey.id == DeviceLogin.key_id)
         .outerjoin(User, User.id == Merge.user_id)
-        .outerjoin(undoer, undoer.id == Merge.undone_by_id)
-        .where(or_(Merge.member_id.in_(ids), Merge.target_id.in_(ids)), Merge.member_id != Merge.target_id)
+        .outerjoin(_undoer, _undoer.id == Merge.undone_by_id)
+        .where(is_theirs, Merge.member_id != Merge.target_id)
         # Those that hold first: an app that sends one id for everybody leaves thousands that were stopped.
         .order_by(Merge.is_stopped, Merge.merged_at.desc(), Merge.id.desc())
         .limit(_MOST)

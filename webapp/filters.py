@@ -10,7 +10,7 @@ from typing import Any
 import humanize
 from babel import Locale
 from flask import Flask
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from webapp import clock, values
 from webapp.events import ShownAttribute
@@ -106,15 +106,14 @@ def gist(attributes: Sequence[ShownAttribute]) -> Markup:
     """The first plain attributes of an event in one line: `Order ID 17 · Amount 732.23`."""
     plain = [one for one in attributes if isinstance(one.value, str | int | float) and one.value != ""]
     parts = [
-        Markup("{} <b>{}</b>").format(
-            one.name, yes_no(one.value) if isinstance(one.value, bool) else _shortened(value(one.value))
-        )
+        f"{escape(one.name)} <b>{escape(yes_no(one.value) if isinstance(one.value, bool) else _short(one.value))}</b>"
         for one in plain[:_GIST_ATTRIBUTES]
     ]
-    return Markup(" · ").join(parts)
+    return Markup(" · ".join(parts))  # noqa: S704 - each part is escaped
 
 
-def _shortened(text: str) -> str:
+def _short(scalar: str | float) -> str:
+    text = value(scalar)
     return text if len(text) <= _GIST_LENGTH else f"{text[:_GIST_LENGTH]}…"
 
 

@@ -13,8 +13,8 @@ from itertools import chain
 from typing import NamedTuple
 
 import phonenumbers
-from sqlalchemy import ClauseElement, ColumnElement, Row, delete, exists, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ClauseElement, ColumnElement, Row, delete, exists, select
+from sqlalchemy.orm import Session
 
 from webapp import db
 from webapp.db import Base, Database
@@ -102,16 +102,27 @@ def find(session: Session, workspace: Workspace, text: str) -> Found:
 
 
 def _people(session: Session, matches: list[_Match]) -> list[tuple[_Match, Customer, Customer]]:
-    """Each person once, by the best match of any of the person's profiles: the match, that profile, the root."""
-    root = aliased(Customer)
-    query = select(Customer, root).join(root, root.id == func.coalesce(Customer.root_id, Customer.id))
-    rows = session.execute(query.where(Customer.id.in_([match.customer_id for match in matches])))
-    people = {member.id: (member, person) for member, person in rows}
+    """Each person once, by the best match of any of the person's profiles: the match, that profile, the root.
+
+    Stops when there are more than LIMIT: nearly always the first few matches are as many people.
+    """
     first: dict[int, tuple[_Match, Customer, Customer]] = {}
-    for match in matches:
-        member, person = people[match.customer_id]
-        first.setdefault(person.id, (match, member, person))
+    for begin in range(0, len(matches), LIMIT + 1):
+        if len(first) > LIMIT:
+            break
+        some = matches[begin : begin + LIMIT + 1]
+        members = _by_id(session, {match.customer_id for match in some})
+        roots = members | _by_id(session, {one.root_id for one in members.values() if one.root_id} - set(members))
+        for match in some:
+            member = members[match.customer_id]
+            person = roots[member.root_id or member.id]
+            first.setdefault(person.id, (match, member, person))
     return list(first.values())
+
+
+def _by_id(session: Session, ids: set[int]) -> dict[int, Customer]:
+    found = session.scalars(select(Customer).where(Customer.id.in_(ids))) if ids else ()
+    return {one.id: one for one in found}
 
 
 def _hits(session: Session, workspace: Workspace, people: list[tuple[_Match, Customer, Customer]]) -> list[Hit]:

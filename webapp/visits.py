@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from sqlalchemy import ClauseElement, Row, delete, func, select, tuple_
+from sqlalchemy import ClauseElement, delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp import clock, db
+from webapp import clock, db, stretches
 from webapp.db import Base
 from webapp.models import Device, Event, Visit
 
@@ -24,6 +24,12 @@ _MOST_BETWEEN = 10_000
 _MOST_PLACES = 50
 _VISITS = Base.metadata.tables[Visit.__tablename__]
 _Whose = tuple[int, int]  # customer_id, device_id
+_MOST_STAYS = 200
+_ORDER = ("started_at", "device_id")
+_COLUMNS = (
+    Visit.device_id, Visit.started_at, Visit.ended_at, Visit.event_count,
+    Visit.entry_at, Visit.entry, Visit.exit_at, Visit.exit_page, Visit.place_at, Visit.place,
+)  # fmt: skip
 
 
 class Mark(NamedTuple):
@@ -103,10 +109,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A place, with the start of the first and the end of the last visit there, epoch ms."""
+    """A place, with the start of the first and the end of the last visit there, epoch ms.
+
+    `first_at` is None where it isn't known, because there are too many visits to look at them all.
+    """
 
     place: Place
-    first_at: int
+    first_at: int | None
     last_at: int
 
 
@@ -229,7 +238,7 @@ def _row(customer_id: int, span: Span) -> dict[str, Any]:
     }
 
 
-def _span(row: Visit | Row[Any]) -> Span:
+def _span(row: Any) -> Span:
     return Span(
         row.device_id,
         row.started_at,
@@ -255,10 +264,12 @@ class Ends:
 
 def ends(session: Session, ids: Sequence[int]) -> Ends | None:
     """The first and the last visit of the person with these profiles, None where there is no visit."""
-    query = select(Visit).where(Visit.customer_id.in_(ids)).limit(_MOST_PARTS)
+    parts = [select(*_COLUMNS).where(one) for one in stretches.of(Visit.customer_id, ids)]
     # A visit may consist of several profiles' parts: so many from either end are joined.
-    first = session.scalars(query.order_by(Visit.started_at, Visit.device_id)).all()
-    last = session.scalars(query.order_by(Visit.started_at.desc(), Visit.device_id.desc())).all()
+    number = _MOST_PARTS if len(ids) > 1 else 1
+    first, last = (
+        session.execute(stretches.first(parts, _ORDER, number, newest=newest)).all() for newest in (False, True)
+    )
     if not first:
         return None
     return Ends(coalesced(map(_span, first))[0], coalesced(map(_span, last))[-1])
@@ -270,10 +281,10 @@ def between(session: Session, ids: Sequence[int], since: int, until: int) -> lis
     # An id that an app sends for everybody has thousands of devices: only those in use then are looked at.
     in_use = select(Visit.device_id).where(is_of_person, start <= until + LONGEST_PAUSE, end >= since - LONGEST_PAUSE)
     # Parts of one visit lie close together: a day on either side holds them.
-    query = select(Visit).where(
+    query = select(*_COLUMNS).where(
         is_of_person, Visit.device_id.in_(in_use.correlate(None)), start <= until + clock.DAY, end >= since - clock.DAY
     )
-    spans = coalesced(map(_span, session.scalars(query.order_by(start.desc()).limit(_MOST_BETWEEN))))
+    spans = coalesced(map(_span, session.execute(query.order_by(start.desc()).limit(_MOST_BETWEEN))))
     return [span for span in spans if span.ended_at >= since and span.started_at <= until]
 
 
@@ -283,8 +294,8 @@ def begun_between(session: Session, ids: Sequence[int], since: int, until: int, 
     `number` of their parts are looked at.
     """
     at = Visit.started_at
-    query = select(at).where(Visit.customer_id.in_(ids), at.between(since, until))
-    starts = session.scalars(query.order_by(at.desc()).limit(number)).all()
+    parts = [select(at).where(one, at.between(since, until)) for one in stretches.of(Visit.customer_id, ids)]
+    starts = session.scalars(stretches.first(parts, (at.key,), number, newest=True)).all()
     if not starts:
         return []
     lowest = starts[-1] + 1 if len(starts) == number else since  # of that moment there may be more
@@ -293,21 +304,31 @@ def begun_between(session: Session, ids: Sequence[int], since: int, until: int, 
 
 def count(session: Session, ids: Sequence[int]) -> int:
     """How many visits a person has made, up to what one look can tell."""
-    query = select(Visit).where(Visit.customer_id.in_(ids)).order_by(Visit.started_at).limit(_MOST_BETWEEN)
-    return len(coalesced(map(_span, session.scalars(query))))
+    columns = (Visit.device_id, Visit.started_at, Visit.ended_at, Visit.event_count)
+    query = select(*columns).where(Visit.customer_id.in_(ids)).order_by(Visit.started_at).limit(_MOST_BETWEEN)
+    return len(coalesced(Span(*row) for row in session.execute(query)))
 
 
 def stays(session: Session, ids: Sequence[int]) -> list[Stay]:
-    """The places that a person's visits came from, the one of the latest visit first."""
-    last = func.max(Visit.ended_at)
-    query = (
-        select(Visit.place, func.min(Visit.started_at), last)
-        .where(Visit.customer_id.in_(ids), Visit.place.is_not(None))
-        .group_by(Visit.place)
-        .order_by(last.desc())
-        .limit(_MOST_PLACES)
-    )
-    return [Stay(Place(**json.loads(str(place))), *rest) for place, *rest in session.execute(query)]
+    """The places that a person's first and last visits came from, the one of the latest visit first."""
+    early, number = _stays(session, ids, newest=False)
+    late = _stays(session, ids, newest=True)[0] if number == _MOST_STAYS else early
+    found = []
+    for text in early | late:
+        first_at = early[text][0] if text in early else None
+        found.append(Stay(Place(**json.loads(text)), first_at, (late.get(text) or early[text])[1]))
+    return sorted(found, key=lambda stay: stay.last_at, reverse=True)[:_MOST_PLACES]
+
+
+def _stays(session: Session, ids: Sequence[int], *, newest: bool) -> tuple[dict[str, tuple[int, int]], int]:
+    """The places among so many visits from one end, with the first start and the last end; the number of visits."""
+    columns = (Visit.place, Visit.started_at, Visit.ended_at, Visit.device_id)
+    parts = [select(*columns).where(one) for one in stretches.of(Visit.customer_id, ids)]
+    looked_at = stretches.first(parts, _ORDER, _MOST_STAYS, newest=newest).subquery().c
+    times = (func.min(looked_at.started_at), func.max(looked_at.ended_at))
+    rows = session.execute(select(looked_at.place, *times, func.count()).group_by(looked_at.place)).all()
+    found = {place: (first_at, last_at) for place, first_at, last_at, _ in rows if place is not None}
+    return found, sum(row[3] for row in rows)
 
 
 class Moment(NamedTuple):

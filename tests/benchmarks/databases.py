@@ -40,6 +40,16 @@ def create(engine: str, folder: Path, postgresql_url: str | None) -> str:
     return server.create_database(postgresql_url)
 
 
+@contextmanager
+def database(engine: str, folder: Path) -> Iterator[str]:
+    """The URL of a database of its own in a folder; for PostgreSQL, a server runs meanwhile."""
+    if engine == "sqlite":
+        yield create(engine, folder, None)
+        return
+    with postgresql(folder) as url:
+        yield create(engine, folder, url)
+
+
 def opened(url: str) -> Database:
     """The database as the product opens it, with its pragmas."""
     return Database(config.load(_env_file=None, database_url=url).url)

@@ -1,12 +1,11 @@
 """Whether it stays as fast when there are a thousand times as many events, and what one of them takes on disk."""
 
-import importlib
 import statistics
 from contextlib import ExitStack
 
 from sqlalchemy import func, select
 
-from tests.benchmarks import databases, memory
+from tests.benchmarks import databases, generate, memory
 from tests.benchmarks.bulk import Batches
 from tests.benchmarks.outcome import Outcome, ratios
 from tests.benchmarks.singles import CONNECTIONS
@@ -83,7 +82,7 @@ def run(stage: Stage, sizes: tuple[int, ...] = SIZES) -> Outcome:
 def _filled(url: str, size: int, stage: Stage) -> str:
     with stage.empty_folder() as folder:
         LiveServer(url, folder).run("init")
-    importlib.import_module("tests.benchmarks.generate").generate(url, size // EVENTS_OF_ONE, size)
+    generate.generate(url, size // EVENTS_OF_ONE, size)
     databases.settle(url)
     return url
 

@@ -1,7 +1,6 @@
 """Reading while events come in: the pages of a big shop, as `reading` asks for them."""
 
-import importlib
-
+from tests.benchmarks import generate, reading
 from tests.benchmarks.outcome import Outcome
 from tests.benchmarks.stage import Stage
 
@@ -13,8 +12,8 @@ _OF_ONE_ROUND = 40  # requests for each page
 def run(stage: Stage, customers: int = CUSTOMERS, events: int = EVENTS) -> Outcome:
     """Fill a database, then ask for each page again and again."""
     with stage.database() as url:
-        importlib.import_module("tests.benchmarks.generate").filled(url, customers, events)
-        result = importlib.import_module("tests.benchmarks.reading").measure(url, _OF_ONE_ROUND * stage.rounds)
+        generate.filled(url, customers, events)
+        result = reading.measure(url, _OF_ONE_ROUND * stage.rounds)
     found = Outcome(notes=[f"{_OF_ONE_ROUND * stage.rounds} requests for each page."])
     for row in result.rows:
         found.measure(f"{row.page}: median", "ms", [row.median])

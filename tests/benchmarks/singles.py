@@ -95,4 +95,4 @@ class Commits:
 
 def _insert(row: dict[str, Any], mark: str) -> str:
     marks = ", ".join([mark] * len(row))
-    return f"INSERT INTO {Event.__tablename__} ({', '.join(row)}) VALUES ({marks})"  # noqa: S608 - names of columns
+    return f"INSERT INTO {Event.__tablename__} ({', '.join(row)}) VALUES ({marks})"

@@ -14,6 +14,8 @@ from webapp.pages.guards import Place, place
 
 door = Blueprint("people", __name__, url_prefix="/customers")
 
+_MOST_COUNTED = 10_000  # a page doesn't wait for more
+
 
 @door.get("")
 def index() -> ResponseReturnValue:
@@ -52,9 +54,10 @@ def _page(session: Session, here: Place) -> str:
         older_than=Cursor.parse(request.args.get("older_than")),
         newer_than=Cursor.parse(request.args.get("newer_than")),
     )
-    total = customers.count(session, here.workspace.id, wanted)
+    total = customers.count(session, here.workspace.id, wanted, most=_MOST_COUNTED + 1)
     stopped = customers.stopped(session, here.workspace.id)
-    return _list(page=page, total=total, wanted=wanted, sort=sort, link=_link, stopped=stopped)
+    shown = {"total": min(total, _MOST_COUNTED), "is_more": total > _MOST_COUNTED}
+    return _list(page=page, **shown, wanted=wanted, sort=sort, link=_link, stopped=stopped)
 
 
 def _link(wanted: Wanted, sort: Sort, older_than: Cursor | None = None, newer_than: Cursor | None = None) -> str:
