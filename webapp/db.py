@@ -94,9 +94,13 @@ class Database:
     def __init__(self, url: URL) -> None:
         self.engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgresql_engine(url)
         self._readers = sessionmaker(self.engine, expire_on_commit=False)
-        immediate = self.engine.execution_options(begin="IMMEDIATE")
+        self._immediate = self.engine.execution_options(begin="IMMEDIATE")
+        self._kept: list[Connection] = []
+        event.listen(self.engine, "engine_disposed", lambda _: self._drop_kept())
         remembered: dict[str, Any] = {}
-        self._writers = sessionmaker(immediate, expire_on_commit=False, info={"remembered": remembered})
+        self._writers = sessionmaker(
+            expire_on_commit=False, join_transaction_mode="rollback_only", info={"remembered": remembered}
+        )
         # SQLite has one writer at a time and lets the others poll; a lock hands over at once and in order.
         self._turn: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
         # How often `write` has changed something, for those who remember what they have read (in this process).
@@ -119,27 +123,64 @@ class Database:
         The work must leave keys and workspaces alone, which others remember until the next `write`.
         """
         for attempt in range(_ATTEMPTS):
+            done = _Attempt()
             try:
-                with self._transaction() as session:
-                    return work(session)
+                return self._attempt(work, done)
             except OperationalError as error:
-                if attempt + 1 == _ATTEMPTS or getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN:
+                if attempt + 1 == _ATTEMPTS or not done.may_be_repeated(error):
                     raise
                 time.sleep(0.005 * 2**attempt)
         raise AssertionError("unreachable")
 
+    def _attempt(self, work: Callable[[Session], T], done: "_Attempt") -> T:
+        # A connection is kept from one transaction to the next: to take it out of the pool takes as long as a statement.
+        connection = self._kept.pop() if self._kept else self._immediate.connect()
+        try:
+            with self._transaction(connection) as session:
+                result = work(session)
+                session.flush()
+                done.is_to_be_committed = True
+        except BaseException:
+            connection.close()
+            raise
+        if self._kept:
+            connection.close()
+        else:
+            self._kept.append(connection)
+        return result
+
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session in one transaction, committed (and synced to disk) at the end of the block, else rolled back."""
-        with self._transaction() as session:
+        with self._immediate.connect() as connection, self._transaction(connection) as session:
             yield session
+            session.flush()
         self.version += 1
 
     @contextmanager
-    def _transaction(self) -> Iterator[Session]:
-        with self._turn, self._writers() as session, session.begin():
-            session.info["connection"] = session.connection()  # asked for once: it takes a while to find it
+    def _transaction(self, connection: Connection) -> Iterator[Session]:
+        with self._turn, connection.begin(), self._writers(bind=connection) as session:
+            session.info["connection"] = connection
             yield session
+
+    def _drop_kept(self) -> None:
+        while self._kept:
+            connection = self._kept.pop()
+            connection.detach()  # or it would go back into a pool that nobody uses any more
+            connection.close()
+
+
+class _Attempt:
+    """How far a transaction has come."""
+
+    is_to_be_committed = False
+
+    def may_be_repeated(self, error: OperationalError) -> bool:
+        """Whether a failed transaction has surely left nothing behind, and may succeed the next time."""
+        if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN:
+            return True
+        # The server was restarted since the connection was made. Where it ended during a commit, nobody knows.
+        return error.connection_invalidated and not self.is_to_be_committed
 
 
 class Trouble(IntEnum):
@@ -230,13 +271,13 @@ def _sqlite_engine(url: URL) -> Engine:
     def _configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun below, not guessed by the driver
         for pragma in (
-            "journal_mode=WAL",
+            "busy_timeout=15000",
             "synchronous=FULL",
             "foreign_keys=ON",
-            "busy_timeout=15000",
             f"journal_size_limit={_LARGEST_LOG}",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        _use_wal(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
@@ -247,6 +288,19 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.exec_driver_sql(f"BEGIN {options.get('begin', 'DEFERRED')}")
 
     return engine
+
+
+def _use_wal(connection: Any) -> None:
+    # Two that make one database at once get in each other's way here, and SQLite doesn't wait for this.
+    for attempt in range(100):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite_module.OperationalError as error:
+            if attempt == 99 or "locked" not in str(error):
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _postgresql_engine(url: URL) -> Engine:
