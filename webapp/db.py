@@ -133,7 +133,7 @@ class Database:
         raise AssertionError("unreachable")
 
     def _attempt(self, work: Callable[[Session], T], done: "_Attempt") -> T:
-        # A connection is kept from one transaction to the next: to take it out of the pool takes as long as a statement.
+        # One is kept from one transaction to the next: to take one out of the pool takes as long as a statement.
         connection = self._kept.pop() if self._kept else self._immediate.connect()
         try:
             with self._transaction(connection) as session:
