@@ -186,7 +186,10 @@ def _stored(session: Session, keys: Sequence[_Key]) -> set[_Key]:
     if not keys:
         return set()
     names = [column.name for column in _VALUES.primary_key]
-    return {tuple(row) for row in db.execute(session, _finding, [dict(zip(names, key, strict=True)) for key in keys])}
+    return {
+        (row[0], row[1], row[2], row[3])
+        for row in db.fetch(session, _finding, [dict(zip(names, key, strict=True)) for key in keys])
+    }
 
 
 def _present(session: Session, roots: Sequence[int]) -> Iterator[tuple[int, _Held]]:
@@ -205,7 +208,7 @@ _PRESENT = (
 )
 
 
-def _finding(dialect: str) -> ClauseElement:
+def _finding(dialect: str) -> Select[Any]:
     told = db.given(dialect, _VALUES.primary_key).subquery("told")
     return select(*told.c).join(_VALUES, and_(*(_VALUES.c[one.name] == one for one in told.c)))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ClauseElement, ColumnElement, bindparam, func, select, text, tuple_, union_all
+from sqlalchemy import ClauseElement, ColumnElement, Select, func, select, text, tuple_, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp import db, search, stretches
@@ -65,20 +65,19 @@ def lock(arrival: Arrival, system_ids: Iterable[str]) -> dict[str, int]:
 
 
 _CUSTOMERS = Base.metadata.tables[Customer.__tablename__]
-_LOCK = (
-    select(_CUSTOMERS.c.system_id, _CUSTOMERS.c.id)
-    .where(
-        _CUSTOMERS.c.workspace_id == bindparam("workspace_id"),
-        _CUSTOMERS.c.system_id.in_(bindparam("system_ids", expanding=True)),
-    )
-    .order_by(_CUSTOMERS.c.system_id)  # everybody locks in one order, so that nobody waits in a circle
-    .with_for_update()
-)
 
 
 def _locked(arrival: Arrival, system_ids: list[str]) -> dict[str, int]:
-    wanted = {"workspace_id": arrival.workspace.id, "system_ids": system_ids}
-    return {row.system_id: row.id for row in arrival.session.info["connection"].execute(_LOCK, wanted)}
+    wanted = [{"workspace_id": arrival.workspace.id, "system_id": system_id} for system_id in system_ids]
+    return {system_id: id_ for system_id, id_ in db.fetch(arrival.session, _locking, wanted)}  # noqa: C416 - lists
+
+
+def _locking(dialect: str) -> Select[Any]:
+    told = db.given(dialect, [_CUSTOMERS.c.workspace_id, _CUSTOMERS.c.system_id]).subquery("told").c
+    query = select(_CUSTOMERS.c.system_id, _CUSTOMERS.c.id)
+    query = query.where(_CUSTOMERS.c.workspace_id == told.workspace_id, _CUSTOMERS.c.system_id == told.system_id)
+    # Everybody locks in one order, so that nobody waits in a circle.
+    return query.order_by(_CUSTOMERS.c.system_id).with_for_update(of=_CUSTOMERS)
 
 
 def hold(session: Session, customer_ids: Iterable[int]) -> dict[int, int]:

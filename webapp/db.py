@@ -225,12 +225,33 @@ def execute(session: Session, statement: Callable[[str], ClauseElement], rows: S
 
     The result has the database's own types, which are right for whole numbers and texts.
     """
+    return _run(session, _compiled(statement, _dialect(session)), rows)
+
+
+def fetch(session: Session, statement: Callable[[str], Select[Any]], rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
+    """As `execute`, for a query: all rows of its result."""
+    if _dialect(session) == "sqlite":
+        # All in one row: between two rows the driver lets other threads run, and waits for its turn again.
+        (text,) = _run(session, _compiled_at_once(statement), rows).one()
+        found: list[list[Any]] = orjson.loads(text)
+        return found
+    return [list(row) for row in execute(session, statement, rows)]
+
+
+def _run(session: Session, compiled: SQLCompiler, rows: Sequence[dict[str, Any]]) -> Result[Any]:
     connection: Connection = session.info["connection"]
-    compiled = _compiled(statement, connection.dialect.name)
     parameters: Any = compiled.params | {"rows": orjson.dumps(rows).decode()}
     if compiled.positiontup is not None:
         parameters = tuple(parameters[name] for name in compiled.positiontup)
     return connection.exec_driver_sql(str(compiled), parameters)
+
+
+@cache
+def _compiled_at_once(statement: Callable[[str], Select[Any]]) -> SQLCompiler:
+    rows = statement("sqlite").subquery()
+    compiled = select(func.json_group_array(func.json_array(*rows.c))).compile(dialect=_DIALECTS["sqlite"])
+    assert isinstance(compiled, SQLCompiler)  # noqa: S101 - it is SQL
+    return compiled
 
 
 @cache

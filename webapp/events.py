@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ClauseElement, ColumnElement, case, column, func, select, tuple_, update
+from sqlalchemy import ClauseElement, ColumnElement, Select, and_, case, column, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from webapp import db, registry, stretches, visits
@@ -117,17 +117,25 @@ def record(session: Session, records: Sequence[Record], received_at: int) -> lis
         key = (row["customer_id"], row["reported_at"], row["id"])
         if key not in rows:
             rows[key], came[key] = row, one
-    stored = [tuple(key) for key in db.execute(session, _recording, list(rows.values()))]
-    if stored:
-        fresh = [rows[key] for key in stored]
-        _count(session, {came[key].owner for key in stored}, fresh)
+    # Nobody else can store any of them meanwhile: their customers are locked.
+    names = [column.name for column in _EVENTS.primary_key]
+    for known in db.fetch(session, _finding, [dict(zip(names, key, strict=True)) for key in rows]):
+        del rows[tuple(known)]
+    if rows:
+        fresh = list(rows.values())
+        db.execute(session, _recording, fresh)
+        _count(session, {came[key].owner for key in rows}, fresh)
         _visit(session, fresh)
-    return [came[key] for key in stored]
+    return [came[key] for key in rows]
+
+
+def _finding(dialect: str) -> Select[Any]:
+    told = db.given(dialect, _EVENTS.primary_key).subquery("told")
+    return select(*told.c).join(_EVENTS, and_(*(_EVENTS.c[one.name] == one for one in told.c)))
 
 
 def _recording(dialect: str) -> ClauseElement:
-    statement = db.inserting(dialect)(_EVENTS).from_select(list(_EVENTS.c), db.given(dialect, _EVENTS.c))
-    recording: ClauseElement = statement.on_conflict_do_nothing().returning(*_EVENTS.primary_key)
+    recording: ClauseElement = db.inserting(dialect)(_EVENTS).from_select(list(_EVENTS.c), db.given(dialect, _EVENTS.c))
     return recording
 
 

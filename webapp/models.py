@@ -327,6 +327,7 @@ class EventCount(Base):
     """How many events of a name a customer has of its own, so that nobody has to count them."""
 
     __tablename__ = "event_counts"
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True)
     name: Mapped[Exact] = mapped_column(primary_key=True)

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name="fk_event_counts_customer_id_customers"),
         sa.PrimaryKeyConstraint("customer_id", "name", name="pk_event_counts"),
+        sqlite_with_rowid=False,
     )
     op.execute(
         "INSERT INTO event_counts (customer_id, name, count) "
