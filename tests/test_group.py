@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import event as sql_event
 from sqlalchemy.exc import OperationalError
 
-from tests.world import NOON, SMALLEST, Shop, rows
+from tests.world import NOON, Shop, rows
 from webapp.ingest.batch import Request
 from webapp.ingest.changes import Attribute, Change, CustomerUpdate, EventRecord, RefusedError, Source
-from webapp.ingest.group import ClosedError, GroupCommit
+from webapp.ingest.group import GroupCommit
 from webapp.ingest.retries import Outcome, Retry
 from webapp.models import Customer, Event
 
@@ -188,25 +188,3 @@ def test_large_request_has_a_transaction_of_its_own(crowd: Crowd) -> None:
     ends = crowd.come(crowd.request(_event(number=1)), large, crowd.request(_event(number=2)))
     assert ends == [Outcome()] * 3
     assert crowd.commits == [(1, 1), (1, 1), (1, 1_000), (1, 1)]
-
-
-def test_closed_group_stores_what_it_has_accepted_and_takes_nothing_more(crowd: Crowd) -> None:
-    with ThreadPoolExecutor(2) as pool:
-        with crowd._held_up() as began:
-            first = pool.submit(crowd.group.submit, crowd.request(_event("First")))
-            began()
-            second = pool.submit(crowd.group.submit, crowd.request(_event()))
-            _until(lambda: len(crowd.group) == 1)
-            crowd.group.close()
-            with pytest.raises(ClosedError):
-                crowd.group.submit(crowd.request(_event(number=1)))
-        assert (first.result(PATIENCE), second.result(PATIENCE)) == (Outcome(), Outcome())
-    assert rows(crowd.shop.database, Event) == 2
-
-
-@pytest.mark.parametrize("path", list(SMALLEST))
-def test_client_is_told_that_the_server_is_ending(shop: Shop, path: str) -> None:
-    shop.app.extensions["house"].ingestion.close()
-    answer = shop.send(path, SMALLEST[path])
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
-    assert rows(shop.database, Customer) == 0

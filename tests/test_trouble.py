@@ -9,7 +9,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from tests.conftest import settings_for
 from tests.world import Shop
+from webapp import create_app
 from webapp.db import Database
 
 
@@ -71,3 +73,15 @@ def test_full_disk_is_told_as_such(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     assert statuses == {507}
     with pytest.raises(OperationalError, match="full"), shop.database.write() as session:
         session.connection().exec_driver_sql("CREATE TABLE another AS SELECT randomblob(1000000)")
+
+
+def test_standby_that_only_reads_is_told_as_away(shop: Shop) -> None:
+    if shop.database.is_sqlite:
+        pytest.skip("only PostgreSQL has standbys")
+    url = shop.database.engine.url.update_query_dict({"options": "-c default_transaction_read_only=on"})
+    standby = create_app(settings_for(url.render_as_string(hide_password=False).replace("+psycopg", "")))
+    answer = standby.test_client().post(
+        "/track/user", json={"id": "u1", "attributes": {}}, headers={"x-growlytics-key": shop.key}
+    )
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    standby.extensions["database"].engine.dispose()

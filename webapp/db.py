@@ -50,6 +50,7 @@ T = TypeVar("T")
 
 _ATTEMPTS = 6
 _TRY_AGAIN = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock detected
+_READ_ONLY = "25006"  # of PostgreSQL: what answers now isn't the primary, after a failover for example
 _CONNECT_TIMEOUT = 5  # seconds; a host that swallows packets must become a 503, not a thread that hangs
 
 # Bytes to which SQLite's log of writes is cut when it starts again from its beginning. While somebody reads for long
@@ -197,7 +198,8 @@ def trouble(error: Exception) -> Trouble | None:
     cause = getattr(error, "orig", None)
     if "disk is full" in str(cause) or getattr(cause, "sqlstate", None) == "53100":
         return Trouble.FULL
-    return Trouble.AWAY if isinstance(error, OperationalError | PoolTimeoutError) else None
+    is_standby = getattr(cause, "sqlstate", None) == _READ_ONLY
+    return Trouble.AWAY if is_standby or isinstance(error, OperationalError | PoolTimeoutError) else None
 
 
 def database() -> Database:

@@ -13,7 +13,6 @@ from webapp.api.call import KEY_HEADER, Call, House, header, hear_out
 from webapp.api.errors import ApiError, fault
 from webapp.api.replies import Reply
 from webapp.ingest import retries
-from webapp.ingest.group import ClosedError
 from webapp.models import ApiKey
 
 if TYPE_CHECKING:
@@ -105,8 +104,6 @@ class Ahead:
 
 def unexpected(error: Exception) -> ApiError:
     """What to tell of an error of the database, or of ours."""
-    if isinstance(error, ClosedError):
-        return errors.of_status(503, "the server is ending; send the request again", {"Retry-After": "2"})
     trouble = db.trouble(error)
     if trouble is not None:
         return errors.of_trouble(trouble)

@@ -22,10 +22,6 @@ _MOST_CHANGES = 1_000
 Told = Callable[[int, int, float], None]
 
 
-class ClosedError(Exception):
-    """The server is ending and takes nothing more."""
-
-
 class _Waiting:
     """A request, and what becomes of it."""
 
@@ -55,7 +51,6 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._waiting: deque[_Waiting] = deque()
         self._is_at_work = False
-        self._is_closed = False
 
     def __len__(self) -> int:
         """How many requests wait for their transaction to begin."""
@@ -64,12 +59,10 @@ class GroupCommit:
     def submit(self, request: Request) -> Outcome:
         """Store a request; on return it is committed.
 
-        Raises RefusedError when it can't be stored, ClosedError after `close`, and what the database raises.
+        Raises RefusedError when it can't be stored, and what the database raises.
         """
         mine = _Waiting(request)
         with self._lock:
-            if self._is_closed:
-                raise ClosedError
             self._waiting.append(mine)
             leads = not self._is_at_work
             self._is_at_work = True
@@ -81,11 +74,6 @@ class GroupCommit:
             return mine.end
         assert mine.end is not None  # noqa: S101 - who leads stores its own request too
         raise mine.end
-
-    def close(self) -> None:
-        """Take nothing more; what has been accepted is still stored."""
-        with self._lock:
-            self._is_closed = True
 
     def _lead(self, mine: _Waiting) -> None:
         with self._lock:
@@ -129,24 +117,35 @@ class GroupCommit:
 
     def _store(self, group: Sequence[_Waiting]) -> None:
         """Store requests together; one that can't be doesn't concern the others."""
+        if len(group) < 2:
+            for one in group:
+                self._store_alone(one)
+            return
         began = perf_counter()
         try:
-            if len(group) == 1:
-                group[0].end = batch.alone(self._database, group[0].request)
-            else:
-                for one, end in zip(group, batch.together(self._database, [one.request for one in group]), strict=True):
-                    one.end = end
+            ends = batch.together(self._database, [one.request for one in group])
         except RefusalsError as error:
             # What is refused may have been so because of the others, who are stored first.
             self._store([one for place, one in enumerate(group) if place not in error.faults])
             for place in error.faults:
-                self._store([group[place]])
+                self._store_alone(group[place])
         except Exception as error:
-            if len(group) == 1 or db.trouble(error) is not None:
-                for one in group:
+            is_everybodys = db.trouble(error) is not None
+            for one in group:
+                if is_everybodys:
                     one.end = error
-            else:
-                for one in group:
-                    self._store([one])
+                else:
+                    self._store_alone(one)
         else:
+            for one, end in zip(group, ends, strict=True):
+                one.end = end
             self._told(len(group), sum(len(one.request.changes) for one in group), perf_counter() - began)
+
+    def _store_alone(self, one: _Waiting) -> None:
+        began = perf_counter()
+        try:
+            one.end = batch.alone(self._database, one.request)
+        except Exception as error:
+            one.end = error
+        else:
+            self._told(1, len(one.request.changes), perf_counter() - began)
