@@ -242,7 +242,7 @@ def fetch(session: Session, statement: Callable[[str], Select[Any]], rows: Seque
 
 def _run(session: Session, compiled: SQLCompiler, rows: Sequence[dict[str, Any]]) -> Result[Any]:
     connection: Connection = session.info["connection"]
-    parameters: Any = compiled.params | {"rows": orjson.dumps(rows).decode()}
+    parameters: Any = compiled.params | {"rows": orjson.dumps(rows).decode(), "number": len(rows)}
     if compiled.positiontup is not None:
         parameters = tuple(parameters[name] for name in compiled.positiontup)
     return connection.exec_driver_sql(str(compiled), parameters)
@@ -283,7 +283,8 @@ def given(dialect: str, columns: Iterable[ColumnElement[Any]]) -> Select[Any]:
         return select(*values).where(text("true"))  # without it, ON CONFLICT would be read as a part of a join
     named = [column(one.name, one.type) for one in wanted]
     records = func.json_to_recordset(cast(rows, postgresql.JSON)).table_valued(*named, name="given")
-    return select(*records.render_derived(with_types=True).c)
+    # How many there are, lest it plans for a hundred and rather reads a whole table than look them up.
+    return select(*records.render_derived(with_types=True).c).limit(bindparam("number", type_=Integer))
 
 
 def _sqlite_engine(url: URL) -> Engine:
