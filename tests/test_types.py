@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.world import NOON, Shop
+from tests.world import ATTRIBUTES, NOON, SMALLEST, Shop, faults
 from webapp import attributes
 from webapp.models import IgnoredValue
 
@@ -208,3 +208,10 @@ def test_two_workspaces_never_see_each_others_types(shop: Shop, other_shop: Shop
     assert (shop.types(), other_shop.types()) == ({"x": "number"}, {"x": "string"})
     with shop.database.read() as session:
         assert session.scalars(select(IgnoredValue)).all() == []
+
+
+@pytest.mark.parametrize("type_", [{}, {"string": 1}, [], ["string"], 5, True, None])
+@pytest.mark.parametrize("path", ["/rest-api/customer", "/track/event/v2", "/msv_cevt", "/msv_cs_id"])
+def test_type_that_is_no_text_is_refused(shop: Shop, path: str, type_: Any) -> None:
+    body = SMALLEST[path] | {ATTRIBUTES[path]: [{"name": "plan", "type": type_, "value": "free"}]}
+    assert faults(shop.send(path, body)) == [((ATTRIBUTES[path], 0, "type"), "string.base")]

@@ -130,7 +130,8 @@ class Reader:
     def _item(self, path: Path, item: dict[str, Any], types: Sequence[str]) -> Attribute:
         name, type_, value = item.get("name"), item.get("type"), item.get("value")
         # Nearly always there is nothing to be said, and then nothing is asked twice.
-        if type(value) in _EXACT.get(type_, ()) and _is_short(name, self.longest_name) and _is_short(value):
+        is_exact = isinstance(type_, str) and type(value) in _EXACT.get(type_, ())
+        if is_exact and _is_short(name, self.longest_name) and _is_short(value):
             return Attribute(str(name), value, type_)
         name = self._text_in(item, "name", path)
         if name is not None:
