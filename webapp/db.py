@@ -50,6 +50,15 @@ T = TypeVar("T")
 
 _ATTEMPTS = 6
 _TRY_AGAIN = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock detected
+# Of connections that are kept for writing, where a few statements look up a few rows each, again and again. Planning
+# takes PostgreSQL longer than running them: one plan for good. It must not be one that reads a table whole because that
+# was small when the plan was made.
+_PLANS = (
+    "plan_cache_mode = force_generic_plan",
+    "enable_seqscan = off",
+    "enable_hashjoin = off",
+    "enable_mergejoin = off",
+)
 _READ_ONLY = "25006"  # of PostgreSQL: what answers now isn't the primary, after a failover for example
 _CONNECT_TIMEOUT = 5  # seconds; a host that swallows packets must become a 503, not a thread that hangs
 
@@ -134,8 +143,7 @@ class Database:
         raise AssertionError("unreachable")
 
     def _attempt(self, work: Callable[[Session], T], done: "_Attempt") -> T:
-        # One is kept from one transaction to the next: to take one out of the pool takes as long as a statement.
-        connection = self._kept.pop() if self._kept else self._immediate.connect()
+        connection = self._kept.pop() if self._kept else self._opened()
         try:
             with self._transaction(connection) as session:
                 result = work(session)
@@ -164,11 +172,18 @@ class Database:
             session.info["connection"] = connection
             yield session
 
+    def _opened(self) -> Connection:
+        """A connection to be kept from one transaction to the next: the pool's way takes as long as a statement."""
+        connection = self._immediate.connect()
+        connection.detach()
+        if not self.is_sqlite:
+            connection.exec_driver_sql("; ".join(f"SET {setting}" for setting in _PLANS))
+            connection.commit()
+        return connection
+
     def _drop_kept(self) -> None:
         while self._kept:
-            connection = self._kept.pop()
-            connection.detach()  # or it would go back into a pool that nobody uses any more
-            connection.close()
+            self._kept.pop().close()
 
 
 class _Attempt:
