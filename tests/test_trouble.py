@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -51,21 +52,17 @@ def test_process_is_still_healthy(alice: FlaskClient, request: pytest.FixtureReq
     assert alice.get("/healthz").status_code == 200
 
 
-def test_full_disk_is_told_as_such(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_told_as_such(shop: Shop) -> None:
     if not shop.database.is_sqlite:
         pytest.skip("a full disk of PostgreSQL can't be made here without root and a file system of its own")
     with shop.database.read() as session:
         pages = session.connection().exec_driver_sql("PRAGMA page_count").scalar()
 
-    original = shop.database.write
+    def fill(connection: Any, _: object) -> None:
+        connection.execute(f"PRAGMA max_page_count={pages}")
 
-    @contextmanager
-    def full() -> Iterator[Session]:
-        with original() as session:
-            session.connection().exec_driver_sql(f"PRAGMA max_page_count={pages}")
-            yield session
-
-    monkeypatch.setattr(shop.database, "write", full)
+    event.listen(shop.database.engine, "connect", fill)
+    shop.database.engine.dispose()  # all connections from now on are new ones
     statuses = {
         shop.send("/track/user", {"id": f"u{number}", "attributes": {"a": "x" * 60_000}}).status_code
         for number in range(5)
