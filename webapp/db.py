@@ -149,13 +149,16 @@ class Database:
                 result = work(session)
                 session.flush()
                 done.is_to_be_committed = True
-        except BaseException:
-            connection.close()
+        except DBAPIError:
+            if not self.is_sqlite:
+                connection.invalidate()  # it may be broken in a way that nobody notices
             raise
-        if self._kept:
-            connection.close()
-        else:
-            self._kept.append(connection)
+        finally:
+            # Also after an error: on a full disk SQLite can't open another one.
+            if self._kept or connection.invalidated:
+                connection.close()
+            else:
+                self._kept.append(connection)
         return result
 
     @contextmanager
