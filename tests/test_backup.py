@@ -17,6 +17,7 @@ import pytest
 from alembic import command
 
 from tests.conftest import settings_for
+from tests.disks import NoDiskError, mounted
 from tests.installations import PATIENCE, SCRIPT, Server, get, post, run, serving
 from tests.server import environment
 from webapp import backup, migrate, occupancy, restore
@@ -226,10 +227,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of half a megabyte."""
     folder = tmp_path / "small"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", folder], check=False).returncode != 0:
+    try:
+        with mounted(folder, "512k"):
+            yield folder
+    except NoDiskError:
         pytest.skip("only root can make a small disk here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
 
 
 def test_full_disk_is_told_and_nothing_is_left_on_it(database: Path, tmp_path: Path, small_disk: Path) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.battery import report
-from tests.battery.disk import NoDiskError
 from tests.battery.ground import Ground
 from tests.battery.outcome import Outcome
 from tests.battery.report import Played
 from tests.battery.rows import ROWS, Row
+from tests.disks import NoDiskError
 
 SEED = 4
 

@@ -225,8 +225,8 @@ def shop(tmp_path: Path, file: Path) -> Iterator[Flask]:
     )
 
     def here() -> dict[str, Any]:
-        country = request.headers.get(app.config["COUNTRY_HEADER"])
-        place = app.extensions["places"].locate(request.remote_addr, country)
+        country = request.headers.get(app.extensions["house"].country_header)
+        place = app.extensions["house"].places.locate(request.remote_addr, country)
         return {"address": request.remote_addr, "header": country, "place": [place.country, place.city]}
 
     app.add_url_rule("/here", view_func=here)

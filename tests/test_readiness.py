@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from flask import Flask
 from sqlalchemy import URL, event, make_url, text
 
 from tests.conftest import settings_for
+from tests.disks import NoDiskError, mounted
 from tests.server import create_database
 from tests.world import Shop
 from webapp import create_app, migrate, readiness
@@ -133,10 +133,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of a few megabytes."""
     folder = tmp_path / "small"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", folder], check=False).returncode != 0:
+    try:
+        with mounted(folder, "8m", is_lazy=True):
+            yield folder
+    except NoDiskError:
         pytest.skip("only root can make a small disk here")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def test_full_disk_turns_it_red_and_space_green_again(small_disk: Path, sqlite_template: Path) -> None:

@@ -7,9 +7,9 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
 
 from webapp import api, assets, config, db, filters, headers, htmx, metrics, occupancy, pages, readiness, watch
-from webapp.api.call import House
 from webapp.config import Settings
 from webapp.db import Database
+from webapp.house import House
 from webapp.ingest.group import GroupCommit
 from webapp.logs import RequestIds
 from webapp.metrics import Metrics
@@ -40,7 +40,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=1_000_000,  # forms; the API reads and bounds its bodies itself
         SEND_FILE_MAX_AGE_DEFAULT=31_536_000,
-        COUNTRY_HEADER=settings.country_header,
         METRICS_TOKEN=settings.metrics_token and settings.metrics_token.get_secret_value(),
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,  # wants a Referer, which our own policy withholds; the guards check the site
@@ -50,12 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # answers read in the order in which they are written
     app.json.ensure_ascii = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.extensions["places"] = places = Places(settings.geoip_database)
-    database, counted = _open_database(app, settings)
-    ingestion = GroupCommit(database, counted.committed)
-    counted.waiting(ingestion.__len__)
-    ready: Readiness = app.extensions["readiness"]
-    app.extensions["house"] = house = House(database, ingestion, places, settings.country_header, counted, ready)
+    app.extensions["house"] = house = _house(app, settings)
     watch.register(app)  # first, so that it also sees what the guards turn away
     api.register(app, house, CSRFProtect(app))
     pages.register(app)
@@ -73,14 +67,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _open_database(app: Flask, settings: Settings) -> tuple[Database, Metrics]:
-    """The database, held against a restore, and what watches over it."""
-    file = settings.database_file
+def _house(app: Flask, settings: Settings) -> House:
+    """The database, held against a restore, and what works on it and watches over it."""
+    file, places = settings.database_file, Places(settings.geoip_database)
     app.extensions["database"] = database = Database(settings.url)
     app.extensions["occupancy"] = None if file is None else occupancy.shared(file)  # for as long as the app lives
-    app.extensions["readiness"] = Readiness(database, file)
+    app.extensions["readiness"] = ready = Readiness(database, file)
     app.extensions["metrics"] = counted = Metrics(file)
-    return database, counted
+    ingestion = GroupCommit(database, counted.committed)
+    counted.waiting(ingestion.__len__)
+    return House(database, ingestion, places, settings.country_header, counted, ready)
 
 
 def _error(error: Exception) -> ResponseReturnValue:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ClauseElement, ColumnElement, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ClauseElement, ColumnElement, Select, bindparam, func, or_, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.orm import Session
 
@@ -119,7 +119,7 @@ class _Book:
         for root_id, one in _present(arrival.session, list(self._present)):
             self._present[root_id][one.customer_id, one.name] = one
         self.custom = {root: {name for _, name in held} - _RESERVED for root, held in self._present.items()}
-        self._known = _stored(arrival.session, [key for one in updates for key in _keys(one)])
+        self._known = db.stored(arrival.session, _VALUES, [key for one in updates for key in _keys(one)])
         self._before = self._basics()
         self._written: dict[_Key, _Held] = {}
         self._findable: list[tuple[int, str, str]] = []
@@ -181,20 +181,9 @@ def _keys(update: Update) -> list[_Key]:
     return [(update.owner.id, name, at, _digest(text, update.device)) for name, text in texts.items()]
 
 
-def _stored(session: Session, keys: Sequence[_Key]) -> set[_Key]:
-    """Those of the keys that are in the history already."""
-    if not keys:
-        return set()
-    names = [column.name for column in _VALUES.primary_key]
-    return {
-        (row[0], row[1], row[2], row[3])
-        for row in db.fetch(session, _finding, [dict(zip(names, key, strict=True)) for key in keys])
-    }
-
-
 def _present(session: Session, roots: Sequence[int]) -> Iterator[tuple[int, _Held]]:
     """The current values of all profiles of these persons, each with its root."""
-    for root_id, *held in session.info["connection"].execute(_PRESENT, {"roots": roots}):
+    for root_id, *held in session.connection().execute(_PRESENT, {"roots": roots}):
         yield root_id, _Held(*held)
 
 
@@ -208,15 +197,8 @@ _PRESENT = (
 )
 
 
-def _finding(dialect: str) -> Select[Any]:
-    told = db.given(dialect, _VALUES.primary_key).subquery("told")
-    return select(*told.c).join(_VALUES, and_(*(_VALUES.c[one.name] == one for one in told.c)))
-
-
 def _adding(dialect: str) -> ClauseElement:
-    columns = [_VALUES.c[name] for name in _HELD]
-    adding: ClauseElement = db.inserting(dialect)(_VALUES).from_select(columns, db.given(dialect, columns))
-    return adding
+    return db.inserting(dialect, [_VALUES.c[name] for name in _HELD])
 
 
 def _changing(dialect: str) -> ClauseElement:
@@ -370,12 +352,11 @@ def note_ignored(arrival: Arrival, noted: Sequence[tuple[int, str, Ignored]]) ->
 
 def _noting(dialect: str) -> ClauseElement:
     table = Base.metadata.tables[IgnoredValue.__tablename__]
-    statement = db.inserting(dialect)(table).from_select(list(table.c), db.given(dialect, table.c))
+    statement = db.inserting(dialect, table.c)
     latest = {name: statement.excluded[name] for name in ("expected", "sample", "last_at")}
-    noting: ClauseElement = statement.on_conflict_do_update(
+    return statement.on_conflict_do_update(
         index_elements=list(table.primary_key), set_=latest | {"count": table.c.count + statement.excluded.count}
     )
-    return noting
 
 
 def ignored_of(session: Session, ids: Sequence[int]) -> Sequence[IgnoredValue]:

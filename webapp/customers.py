@@ -105,11 +105,9 @@ def _create_registered(arrival: Arrival, system_ids: list[str]) -> None:
 
 
 def _creating(dialect: str) -> ClauseElement:
-    columns = [_CUSTOMERS.c[name] for name in ("system_id", *_FRESH)]
-    statement = db.inserting(dialect)(_CUSTOMERS).from_select(columns, db.given(dialect, columns))
+    statement = db.inserting(dialect, [_CUSTOMERS.c[name] for name in ("system_id", *_FRESH)])
     statement = statement.on_conflict_do_nothing(index_elements=["workspace_id", "system_id"])
-    made: ClauseElement = statement.returning(*(_CUSTOMERS.c[name] for name in ("id", "system_id", "growlytics_id")))
-    return made
+    return statement.returning(*(_CUSTOMERS.c[name] for name in ("id", "system_id", "growlytics_id")))
 
 
 def create_anonymous(arrival: Arrival, device: Device, since: int) -> int:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     URL,
     BigInteger,
     ClauseElement,
+    Column,
     ColumnElement,
     Connection,
     Engine,
@@ -23,7 +24,9 @@ from sqlalchemy import (
     MetaData,
     Result,
     Select,
+    Table,
     Text,
+    and_,
     bindparam,
     cast,
     column,
@@ -228,12 +231,7 @@ def database() -> Database:
 
 def insert(session: Session) -> Any:
     """The `insert` construct of the session's engine, which knows ON CONFLICT on both."""
-    return inserting(_dialect(session))
-
-
-def inserting(dialect: str) -> Any:
-    """The `insert` construct of a dialect."""
-    return sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return sqlite.insert if _dialect(session) == "sqlite" else postgresql.insert
 
 
 def _dialect(session: Session) -> str:
@@ -303,6 +301,29 @@ def given(dialect: str, columns: Iterable[ColumnElement[Any]]) -> Select[Any]:
     records = func.json_to_recordset(cast(rows, postgresql.JSON)).table_valued(*named, name="given")
     # How many there are, lest it plans for a hundred and rather reads a whole table than look them up.
     return select(*records.render_derived(with_types=True).c).limit(bindparam("number", type_=Integer))
+
+
+def inserting(dialect: str, columns: Iterable[Column[Any]]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT of `given` rows into these columns of a table."""
+    wanted = list(columns)
+    insert_into = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return insert_into(wanted[0].table).from_select(wanted, given(dialect, wanted))
+
+
+def stored(session: Session, table: Table, keys: Iterable[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+    """Those of these primary keys that are in a table."""
+    names = [one.name for one in table.primary_key]
+    asked = [dict(zip(names, key, strict=True)) for key in keys]
+    return {tuple(key) for key in fetch(session, _finding(table), asked)} if asked else set()
+
+
+@cache
+def _finding(table: Table) -> Callable[[str], Select[Any]]:
+    def finding(dialect: str) -> Select[Any]:
+        told = given(dialect, table.primary_key).subquery("told")
+        return select(*told.c).join(table, and_(*(table.c[one.name] == one for one in told.c)))
+
+    return finding
 
 
 def _sqlite_engine(url: URL) -> Engine:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ClauseElement, ColumnElement, Select, and_, case, column, func, select, tuple_, update
+from sqlalchemy import ClauseElement, ColumnElement, case, column, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from webapp import db, registry, stretches, visits
@@ -20,7 +20,7 @@ from webapp.ingest.changes import NOWHERE, Context, EventRecord, OnDevice, Settl
 from webapp.models import AttributeType, Customer, Device, Event, EventCount
 
 _EVENTS = Base.metadata.tables[Event.__tablename__]
-_Key = tuple[int, ...]  # customer_id, reported_at, id
+_Key = tuple[Any, ...]  # customer_id, reported_at, id
 
 PAGE_SIZE = 50
 _ID_BITS = 63
@@ -118,9 +118,8 @@ def record(session: Session, records: Sequence[Record], received_at: int) -> lis
         if key not in rows:
             rows[key], came[key] = row, one
     # Nobody else can store any of them meanwhile: their customers are locked.
-    names = [column.name for column in _EVENTS.primary_key]
-    for known in db.fetch(session, _finding, [dict(zip(names, key, strict=True)) for key in rows]):
-        del rows[tuple(known)]
+    for known in db.stored(session, _EVENTS, rows):
+        del rows[known]
     if rows:
         fresh = list(rows.values())
         db.execute(session, _recording, fresh)
@@ -129,14 +128,8 @@ def record(session: Session, records: Sequence[Record], received_at: int) -> lis
     return [came[key] for key in rows]
 
 
-def _finding(dialect: str) -> Select[Any]:
-    told = db.given(dialect, _EVENTS.primary_key).subquery("told")
-    return select(*told.c).join(_EVENTS, and_(*(_EVENTS.c[one.name] == one for one in told.c)))
-
-
 def _recording(dialect: str) -> ClauseElement:
-    recording: ClauseElement = db.inserting(dialect)(_EVENTS).from_select(list(_EVENTS.c), db.given(dialect, _EVENTS.c))
-    return recording
+    return db.inserting(dialect, _EVENTS.c)
 
 
 def _visit(session: Session, rows: list[dict[str, Any]]) -> None:
@@ -243,11 +236,10 @@ def add_to_counts(session: Session, counts: Mapping[tuple[int, str], int]) -> No
 
 def _adding(dialect: str) -> ClauseElement:
     table = Base.metadata.tables[EventCount.__tablename__]
-    statement = db.inserting(dialect)(table).from_select(list(table.c), db.given(dialect, table.c))
-    adding: ClauseElement = statement.on_conflict_do_update(
+    statement = db.inserting(dialect, table.c)
+    return statement.on_conflict_do_update(
         index_elements=list(table.primary_key), set_={"count": table.c.count + statement.excluded.count}
     )
-    return adding
 
 
 def timeline(

@@ -198,10 +198,7 @@ def add(session: Session, workspace: Workspace, values: Iterable[tuple[int, str,
 
 
 def _adding(dialect: str) -> ClauseElement:
-    table = Base.metadata.tables[SearchTerm.__tablename__]
-    statement = db.inserting(dialect)(table).from_select(list(table.c), db.given(dialect, table.c))
-    adding: ClauseElement = statement.on_conflict_do_nothing()
-    return adding
+    return db.inserting(dialect, Base.metadata.tables[SearchTerm.__tablename__].c).on_conflict_do_nothing()
 
 
 def replace(session: Session, workspace: Workspace, customer_id: int, field: str, values: Iterable[str]) -> None:

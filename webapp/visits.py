@@ -216,10 +216,9 @@ def _deleting(dialect: str) -> ClauseElement:
 
 
 def _storing(dialect: str) -> ClauseElement:
-    statement = db.inserting(dialect)(_VISITS).from_select(list(_VISITS.c), db.given(dialect, _VISITS.c))
+    statement = db.inserting(dialect, _VISITS.c)
     changed = {one.name: statement.excluded[one.name] for one in _VISITS.c if not one.primary_key}
-    storing: ClauseElement = statement.on_conflict_do_update(index_elements=list(_VISITS.primary_key), set_=changed)
-    return storing
+    return statement.on_conflict_do_update(index_elements=list(_VISITS.primary_key), set_=changed)
 
 
 def _row(customer_id: int, span: Span) -> dict[str, Any]:

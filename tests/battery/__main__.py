@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tests.battery import report
 from tests.battery.cluster import cluster
-from tests.battery.disk import NoDiskError
 from tests.battery.ground import Ground
 from tests.battery.report import Played
 from tests.battery.rows import ROWS, Row
+from tests.disks import NoDiskError
 
 
 def main() -> int:

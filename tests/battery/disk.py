@@ -1,7 +1,6 @@
 """R4: the disk fills up, is freed and fills up again, while writers write and somebody looks at profiles."""
 
 import os
-import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ from tests.battery.ground import Ground, opened
 from tests.battery.outcome import Outcome, spread
 from tests.battery.stored import examine
 from tests.battery.writers import Ledger, words, writing
+from tests.disks import mounted
 from tests.installations import get
 from tests.server import LiveServer, create_database, live
 from tests.world import PASSWORD
@@ -26,10 +26,6 @@ SIZES = {"sqlite": 48, "postgresql": 96}  # megabytes of the disk
 _STARVED = 30  # refusals for a full disk in each cycle
 _BREATH = 0.5  # seconds of ordinary life between two cycles
 _PATIENCE = 60  # seconds
-
-
-class NoDiskError(Exception):
-    """This machine doesn't let us mount a disk."""
 
 
 def disks_filled(ground: Ground, cycles: int) -> Outcome:
@@ -72,14 +68,8 @@ def disks_filled(ground: Ground, cycles: int) -> Outcome:
 def _disk(megabytes: int) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="battery-disk-"))
     try:
-        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "battery", str(folder)]
-        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-        if mounted.returncode:
-            raise NoDiskError(f"a small disk can't be mounted here: {mounted.stderr.strip()}")
-        try:
+        with mounted(folder, f"{megabytes}m", is_lazy=True):
             yield folder
-        finally:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
     finally:
         folder.rmdir()
 

@@ -24,8 +24,6 @@ TYPES = ("number", "string")
 LIMIT = 100
 SHARE = 12  # attributes that each writer wants on each profile: more than the limit together
 
-Sent = dict[tuple[str, str], int]  # by event name and name: how many writers' values were taken, not ignored
-
 
 def types_raced(ground: Ground, names: int) -> Outcome:
     """Half of the writers send numbers, half texts, under the same new names at the same moment."""

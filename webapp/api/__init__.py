@@ -7,8 +7,8 @@ from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 
 from webapp.api import batches, errors, mobile, rest, track
-from webapp.api.call import House
-from webapp.api.door import Ahead, Door, unexpected
+from webapp.api.door import Ahead, Door, response, unexpected
+from webapp.house import House
 
 ENDPOINTS = rest.ENDPOINTS | track.ENDPOINTS | mobile.ENDPOINTS | batches.ENDPOINTS
 PREFIXES = ("/rest-api/", "/track/", "/api/")
@@ -25,9 +25,7 @@ def register(app: Flask, house: House, csrf: CSRFProtect) -> None:
     door = Door(house, ENDPOINTS)
     csrf.exempt(door.view)  # machines carry keys, not cookies
     for path in ENDPOINTS:
-        app.add_url_rule(
-            path, f"api.{path[1:]}", door.view, methods=["POST"], provide_automatic_options=False
-        )  # fmt: skip
+        app.add_url_rule(path, f"api.{path[1:]}", door.view, methods=["POST"], provide_automatic_options=False)
     app.wsgi_app = Ahead(app.wsgi_app, door)  # type: ignore[method-assign]
 
 
@@ -39,8 +37,7 @@ def error_response(error: Exception) -> Response:
         told = errors.of_status(status, _in_words(error), allow)
     else:
         told = unexpected(error)
-    found = errors.reply(told)
-    return Response(found.body, found.status, found.headers, mimetype="application/json")
+    return response(errors.reply(told))
 
 
 def _in_words(error: HTTPException) -> str:

@@ -20,7 +20,6 @@ MOST_CHANGES = 1_000
 # Of a batch in which nearly everything is wrong, so many faults are told in full; after that, one for each change.
 MOST_FAULTS = 1_000
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
-_TYPES = ("customer", "event")
 
 
 class _Read(NamedTuple):

@@ -15,15 +15,11 @@ from webapp.api import bodies, errors, replies
 from webapp.api.errors import ApiError
 from webapp.api.replies import SUCCESS, Reply
 from webapp.api.shapes import Reader
-from webapp.db import Database
+from webapp.house import House
 from webapp.ingest.batch import Request
 from webapp.ingest.changes import Change, RefusedError, Source
-from webapp.ingest.group import GroupCommit
 from webapp.ingest.retries import Outcome, Retry
-from webapp.metrics import Metrics
 from webapp.models import ApiKey, Workspace
-from webapp.places import Places
-from webapp.readiness import Readiness
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -35,18 +31,6 @@ LONGEST_IDEMPOTENCY_KEY = 255
 _SHOWN = ("name", "expected", "received")  # of an ignored value
 
 AnyReader = TypeVar("AnyReader", bound=Reader)
-
-
-@dataclass(slots=True)
-class House:
-    """What stands behind the door."""
-
-    database: Database
-    ingestion: GroupCommit
-    places: Places
-    country_header: str | None
-    metrics: Metrics
-    readiness: Readiness
 
 
 @dataclass(slots=True)

@@ -9,9 +9,10 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from webapp import db, headers, keys, logs
 from webapp.api import errors
-from webapp.api.call import KEY_HEADER, Call, House, header, hear_out
+from webapp.api.call import KEY_HEADER, Call, header, hear_out
 from webapp.api.errors import ApiError, fault
 from webapp.api.replies import Reply
+from webapp.house import House
 from webapp.ingest import retries
 from webapp.models import ApiKey
 
@@ -69,11 +70,15 @@ class Door:
 
     def view(self) -> Response:
         """Answer a request that came through Flask."""
-        found = self.answer(request.environ)
-        return Response(found.body, found.status, found.headers, mimetype=_MIMETYPE)
+        return response(self.answer(request.environ))
 
 
 _MIMETYPE = "application/json"
+
+
+def response(found: Reply) -> Response:
+    """A reply as Flask gives it."""
+    return Response(found.body, found.status, found.headers, mimetype=_MIMETYPE)
 
 
 class Ahead:

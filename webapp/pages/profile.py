@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from webapp import attributes, customers, devices, events, evidence, filters, htmx, timeline, visits
 from webapp.cursors import Cursor
 from webapp.db import database
+from webapp.house import House
 from webapp.models import Customer
 from webapp.pages.guards import Place, place
-from webapp.places import Places
 
 door = Blueprint("profile", __name__, url_prefix="/customers/<growlytics_id>")
 
@@ -74,8 +74,8 @@ def _side(session: Session, person: Person) -> dict[str, Any]:
 
 def _knows_places() -> bool:
     """Whether the server has any way to know where a visit comes from."""
-    places: Places = current_app.extensions["places"]
-    return places.metadata is not None or current_app.config["COUNTRY_HEADER"] is not None
+    house: House = current_app.extensions["house"]
+    return house.places.metadata is not None or house.country_header is not None
 
 
 @door.get("/history")

@@ -1,0 +1,21 @@
+"""What one app consists of, beside its doors."""
+
+from dataclasses import dataclass
+
+from webapp.db import Database
+from webapp.ingest.group import GroupCommit
+from webapp.metrics import Metrics
+from webapp.places import Places
+from webapp.readiness import Readiness
+
+
+@dataclass(slots=True)
+class House:
+    """What stands behind both doors."""
+
+    database: Database
+    ingestion: GroupCommit
+    places: Places
+    country_header: str | None
+    metrics: Metrics
+    readiness: Readiness
