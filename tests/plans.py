@@ -5,9 +5,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import psycopg
 from sqlalchemy import Connection, Engine, event
+
+from webapp import db
 
 # What every customer, visitor or event adds to. The other tables are as small as a shop's staff.
 GROWING = frozenset({
@@ -36,9 +39,15 @@ def captured(engine: Engine) -> Iterator[dict[str, Statement]]:
         if sql.lstrip().upper().startswith(_KINDS):
             found.setdefault(sql, Statement(sql, parameters[0] if is_many else parameters))
 
+    def drive(connection: Connection, sql: str, parameters: Any) -> list[Any]:
+        note(None, None, sql, parameters, None, False)
+        return driven(connection, sql, parameters)
+
+    driven = db.driven
     event.listen(engine, "before_cursor_execute", note)
     try:
-        yield found
+        with patch.object(db, "driven", drive):
+            yield found
     finally:
         event.remove(engine, "before_cursor_execute", note)
 

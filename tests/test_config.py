@@ -28,7 +28,7 @@ def _machine_without_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("secret_key", None),
         ("host", "127.0.0.1"),
         ("port", 8000),
-        ("threads", 16),
+        ("threads", 32),
         ("trusted_proxies", ()),
         ("geoip_database", None),
         ("country_header", None),

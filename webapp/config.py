@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(default=None, min_length=_SHORTEST_SECRET)
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=1, le=65535)
-    threads: int = Field(default=16, ge=1, le=256)
+    threads: int = Field(default=32, ge=1, le=256)
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     geoip_database: Path | None = None
     country_header: str | None = None

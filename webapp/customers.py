@@ -97,10 +97,10 @@ def hold(session: Session, customer_ids: Iterable[int]) -> dict[int, int]:
 
 def _create_registered(arrival: Arrival, system_ids: list[str]) -> None:
     rows = [{**_fresh(arrival), "system_id": system_id} for system_id in system_ids]
-    made = db.execute(arrival.session, _creating, rows).all()
-    arrival.born |= {row.id for row in made}
-    fields = ("system_id", "growlytics_id")
-    values = [(row.id, field, getattr(row, field)) for row in made for field in fields]
+    made = db.execute(arrival.session, _creating, rows)
+    arrival.born |= {id_ for id_, *_ in made}
+    found_by = ("system_id", "growlytics_id")
+    values = [(id_, field, text) for id_, *texts in made for field, text in zip(found_by, texts, strict=True)]
     search.add(arrival.session, arrival.workspace, values)
 
 

@@ -8,7 +8,7 @@ from enum import IntEnum
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from flask import current_app
@@ -22,7 +22,6 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
-    Result,
     Select,
     Table,
     Text,
@@ -238,46 +237,75 @@ def _dialect(session: Session) -> str:
     return str(session.get_bind().dialect.name)
 
 
-def execute(session: Session, statement: Callable[[str], ClauseElement], rows: Sequence[dict[str, Any]]) -> Result[Any]:
+def execute(
+    session: Session, statement: Callable[[str], ClauseElement], rows: Sequence[dict[str, Any]]
+) -> list[Any]:  # fmt: skip
     """Run a statement about `given` rows in a transaction of `write` or `transact`. `statement` makes it for a dialect.
 
-    The result has the database's own types, which are right for whole numbers and texts.
+    Returns the rows of its result, if it has any: tuples of the database's own types, which are right for whole numbers
+    and texts.
     """
-    return _run(session, _compiled(statement, _dialect(session)), rows)
+    return _run(session, _prepared(statement, _dialect(session)), rows)
 
 
-def fetch(session: Session, statement: Callable[[str], Select[Any]], rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
-    """As `execute`, for a query: all rows of its result."""
+def fetch(session: Session, statement: Callable[[str], Select[Any]], rows: Sequence[dict[str, Any]]) -> list[Any]:
+    """As `execute`, for a query."""
     if _dialect(session) == "sqlite":
         # All in one row: between two rows the driver lets other threads run, and waits for its turn again.
-        (text,) = _run(session, _compiled_at_once(statement), rows).one()
-        found: list[list[Any]] = orjson.loads(text)
+        ((text,),) = _run(session, _prepared_at_once(statement), rows)
+        found: list[Any] = orjson.loads(text)
         return found
-    return [list(row) for row in execute(session, statement, rows)]
+    return execute(session, statement, rows)
 
 
-def _run(session: Session, compiled: SQLCompiler, rows: Sequence[dict[str, Any]]) -> Result[Any]:
-    connection: Connection = session.info["connection"]
-    parameters: Any = compiled.params | {"rows": orjson.dumps(rows).decode(), "number": len(rows)}
-    if compiled.positiontup is not None:
-        parameters = tuple(parameters[name] for name in compiled.positiontup)
-    return connection.exec_driver_sql(str(compiled), parameters)
+class _Prepared(NamedTuple):
+    """A statement about given rows as the driver takes it. `order`: of its parameters, where they have no names."""
+
+    sql: str
+    constants: dict[str, Any]
+    order: Sequence[str] | None
+
+
+def _run(session: Session, prepared: _Prepared, rows: Sequence[dict[str, Any]]) -> list[Any]:
+    named = prepared.constants | {"rows": orjson.dumps(rows).decode(), "number": len(rows)}
+    parameters = named if prepared.order is None else tuple(named[name] for name in prepared.order)
+    return driven(session.info["connection"], prepared.sql, parameters)
+
+
+def driven(connection: Connection, sql: str, parameters: Any) -> list[Any]:
+    """Run a statement by the driver alone: what SQLAlchemy does around each takes longer than most of those here.
+
+    Returns the rows of the result. Raises what SQLAlchemy would.
+    """
+    driver, dialect = connection.connection.dbapi_connection, connection.dialect
+    cursor: Any = driver and driver.cursor()
+    try:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else []
+    except dialect.loaded_dbapi.Error as error:
+        is_gone = dialect.is_disconnect(error, driver, cursor)
+        if is_gone:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            sql, None, error, dialect.loaded_dbapi.Error, connection_invalidated=is_gone, dialect=dialect
+        ) from error
 
 
 @cache
-def _compiled_at_once(statement: Callable[[str], Select[Any]]) -> SQLCompiler:
+def _prepared_at_once(statement: Callable[[str], Select[Any]]) -> _Prepared:
     rows = statement("sqlite").subquery()
-    compiled = select(func.json_group_array(func.json_array(*rows.c))).compile(dialect=_DIALECTS["sqlite"])
-    assert isinstance(compiled, SQLCompiler)  # noqa: S101 - it is SQL
-    return compiled
+    return _compiled(select(func.json_group_array(func.json_array(*rows.c))), "sqlite")
 
 
 @cache
-def _compiled(statement: Callable[[str], ClauseElement], dialect: str) -> SQLCompiler:
-    # Once: what SQLAlchemy does at every execution takes longer than most of these statements.
-    compiled = statement(dialect).compile(dialect=_DIALECTS[dialect])
+def _prepared(statement: Callable[[str], ClauseElement], dialect: str) -> _Prepared:
+    return _compiled(statement(dialect), dialect)
+
+
+def _compiled(statement: ClauseElement, dialect: str) -> _Prepared:
+    compiled = statement.compile(dialect=_DIALECTS[dialect])
     assert isinstance(compiled, SQLCompiler)  # noqa: S101 - it is SQL
-    return compiled
+    return _Prepared(compiled.string, dict(compiled.params), compiled.positiontup)
 
 
 _DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": PGDialect_psycopg()}  # type: ignore[no-untyped-call]
@@ -348,7 +376,7 @@ def _sqlite_engine(url: URL) -> Engine:
         if "foreign_keys" in options:  # can't be changed within the transaction
             connection.exec_driver_sql(f"PRAGMA foreign_keys={options['foreign_keys']}")
         # A deferred transaction that reads and then writes fails as "locked" under concurrency.
-        connection.exec_driver_sql(f"BEGIN {options.get('begin', 'DEFERRED')}")
+        driven(connection, f"BEGIN {options.get('begin', 'DEFERRED')}", ())
 
     return engine
 

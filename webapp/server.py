@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import gc
 import multiprocessing
 import os
 import socket
@@ -41,11 +42,13 @@ def _app() -> Flask:
     """The app, in the worker."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _hold_memory_together()
-    return create_app()
+    app = create_app()
+    gc.freeze()  # what lives as long as the process needn't be looked through again and again
+    return app
 
 
 def _hold_memory_together() -> None:
-    # glibc gives threads arenas of their own; what sixteen of them have taken for large batches never comes back.
+    # glibc gives threads arenas of their own; what they have taken for large batches never comes back.
     with suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 

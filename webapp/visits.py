@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from sqlalchemy import ClauseElement, delete, func, select, tuple_
+from sqlalchemy.engine import result_tuple
 from sqlalchemy.orm import Session
 
 from webapp import clock, db, stretches
@@ -170,9 +171,12 @@ def extend(session: Session, moments: Mapping[_Whose, Sequence[Span]]) -> None:
         for (customer_id, device_id), theirs in moments.items()
     ]
     before: dict[_Whose, list[Span]] = {whose: [] for whose in moments}
-    for row in db.execute(session, _near, windows):
+    for row in map(_named, db.execute(session, _near, windows)):
         before[row.customer_id, row.device_id].append(_span(row))
     _store(session, {whose: (before[whose], coalesced([*before[whose], *moments[whose]])) for whose in moments})
+
+
+_named = result_tuple([one.name for one in _VISITS.c])
 
 
 def _near(dialect: str) -> ClauseElement:

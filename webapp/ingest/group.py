@@ -7,6 +7,7 @@ and hands over to the first of those who have come meanwhile, who stores all of 
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from time import perf_counter
 
 from webapp import db
@@ -23,19 +24,22 @@ Told = Callable[[int, int, float], None]
 
 
 class _Waiting:
-    """A request, and what becomes of it."""
+    """A request, and what becomes of it. `next`: who is to be woken by whoever waits for this one."""
 
-    __slots__ = ("_woken", "end", "request")
+    __slots__ = ("_woken", "end", "next", "request")
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.end: Outcome | Exception | None = None
+        self.next: _Waiting | None = None
         self._woken = threading.Lock()
         self._woken.acquire()
 
     def wait(self) -> None:
         """Sleep until somebody has stored this, or it is this one's turn to store."""
         self._woken.acquire()
+        if self.next is not None:
+            self.next.wake()
 
     def wake(self) -> None:
         """End the wait."""
@@ -88,9 +92,8 @@ class GroupCommit:
             if successor is not None:
                 successor.wake()
             for one in group:
-                if one is not mine:
-                    one.end = one.end or RuntimeError("the transaction of another request ended this one")
-                    one.wake()
+                one.end = one.end or RuntimeError("the transaction of another request ended this one")
+            _wake([one for one in group if one is not mine])
 
     def _next(self) -> list[_Waiting]:
         """The first requests waiting. The second with an Idempotency-Key is left: it gets the first's answer."""
@@ -149,3 +152,11 @@ class GroupCommit:
             one.end = error
         else:
             self._told(1, len(one.request.changes), perf_counter() - began)
+
+
+def _wake(group: Sequence[_Waiting]) -> None:
+    """Wake them one after the other, each by the one before: all at once they would only get in each other's way."""
+    for one, after in pairwise(group):
+        one.next = after
+    for first in group[:1]:
+        first.wake()
