@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from tests import server
 from tests.benchmarks import bulk, databases, events, purchases, report, singles, wrk
@@ -13,7 +14,7 @@ from tests.benchmarks.outcome import BenchmarkError, Outcome
 from tests.benchmarks.stage import Stage, check_stored
 from tests.test_load_purchases import PURCHASES, bought
 from tests.world import Shop, rows
-from webapp.models import Event
+from webapp.models import Customer, Event, EventCount
 
 needs_wrk = pytest.mark.skipif(not wrk.is_there(), reason=wrk.MISSING)
 
@@ -32,7 +33,7 @@ def test_single_events_are_measured_beside_the_bare_app_and_the_database(tmp_pat
 
 def test_batches_are_measured_beside_plain_inserts(tmp_path: Path) -> None:
     found = bulk.run(smallest(tmp_path))
-    assert len(found.measures) == 4
+    assert len(found.measures) == 6
     assert all(one.values[0] > 0 for one in found.measures), found
     assert all(one.values[0] > 0 for one in found.targets), found
 
@@ -44,16 +45,29 @@ def test_refused_events_are_no_result(tmp_path: Path) -> None:
         wrk.send(f"{url}/nowhere", "any key", 2, 1, files, 1)
 
 
-@pytest.mark.parametrize("kind", [singles.Commits, bulk.Inserts])
-def test_stored_events_are_stored_again_without_the_product(
-    shop: Shop, database_url: str, kind: type[singles.Commits | bulk.Inserts]
-) -> None:
+def test_stored_events_are_committed_again_one_by_one_without_the_product(shop: Shop, database_url: str) -> None:
     for number in range(3):
         shop.event(number=number)
-    alone = kind(database_url)
+    alone = singles.Commits(database_url)
     assert alone.per_second(0.1) > 0
     assert alone.per_second(0.1) > 0
     assert rows(shop.database, Event) == 3 + alone.stored
+
+
+def test_stored_events_are_inserted_again_without_the_product_into_all_tables_or_one(
+    shop: Shop, database_url: str
+) -> None:
+    for number in range(3):
+        shop.event(number=number)
+    alone = bulk.Inserts(database_url)
+    assert alone.per_second(0.1, bulk.insert_alike) > 0
+    counted = 3 + alone.stored
+    assert alone.per_second(0.1, bulk.insert_events) > 0
+    assert rows(shop.database, Event) == 3 + alone.stored > counted
+    with shop.database.read() as session:
+        found = session.scalars(select(Customer)).one()
+        assert (found.event_count, found.own_event_count) == (counted, counted)
+        assert session.scalars(select(EventCount.count)).one() == counted
 
 
 def test_lost_and_invented_events_are_no_result(database_url: str) -> None:

@@ -168,7 +168,8 @@ def _digest(change: EventRecord) -> int:
     """Equal for events of one name, one device and the same attributes as sent, whatever their order or the way numbers
     look.
     """
-    content: list[Any] = [change.name, {attribute.name: _plain(attribute.value) for attribute in change.attributes}]
+    attributes = {name: value if type(value) is str else _plain(value) for name, value, _ in change.attributes}
+    content: list[Any] = [change.name, attributes]
     if isinstance(change.who, OnDevice):
         content.append(change.who.did)
     text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)

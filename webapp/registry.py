@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from webapp import values, workspaces
 from webapp.db import insert
 from webapp.ingest.arrival import Arrival
-from webapp.ingest.changes import Attribute, CustomerUpdate, EventRecord, Ignored, Settled
+from webapp.ingest.changes import CustomerUpdate, EventRecord, Ignored, Settled
 from webapp.models import AttributeType
 
 Carrying = CustomerUpdate | EventRecord
@@ -26,10 +26,9 @@ def settle(arrival: Arrival, changes: Sequence[Carrying]) -> list[Settled]:
     for change in changes:
         event_name = _event_name(change)
         types = known.get((workspace_id, event_name), _NO_TYPES)
-        for attribute in change.attributes:
-            if attribute.name not in types:
-                first = attribute.type or values.infer(attribute.value)
-                firsts.setdefault((event_name, attribute.name), first)
+        for name, value, type_ in change.attributes:
+            if name not in types:
+                firsts.setdefault((event_name, name), type_ or values.infer(value))
     fresh = _learn(arrival, firsts) if firsts else {}
     zone = workspaces.zone(arrival.workspace)
     return [
@@ -105,20 +104,12 @@ def _settled(
     event_name = _event_name(change)
     kept: dict[str, Any] = {}
     ignored = []
-    for attribute in change.attributes:
-        name = attribute.name
+    for name, value, type_ in change.attributes:
         expected = types.get(name) or fresh[event_name, name]
-        if _fits(attribute, expected):
+        if type_ == expected or (type_ is None and values.conforms(value, expected)):
             # A customer's date becomes an instant now: it must not move when the workspace changes its time zone.
             is_instant = expected == "date" and event_name == CUSTOMER
-            kept[name] = values.canonical_date(attribute.value, zone) if is_instant else attribute.value
+            kept[name] = values.canonical_date(value, zone) if is_instant else value
         else:
-            received = attribute.type or values.infer(attribute.value)
-            ignored.append(Ignored(name, expected, received, attribute.value))
+            ignored.append(Ignored(name, expected, type_ or values.infer(value), value))
     return Settled(kept, tuple(ignored))
-
-
-def _fits(attribute: Attribute, expected: str) -> bool:
-    if attribute.type is None:
-        return values.conforms(attribute.value, expected)
-    return attribute.type == expected

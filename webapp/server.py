@@ -43,7 +43,7 @@ def _app() -> Flask:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _hold_memory_together()
     app = create_app()
-    gc.freeze()  # what lives as long as the process needn't be looked through again and again
+    gc.freeze()  # or what lives as long as the process is looked through again and again, at every large batch
     return app
 
 

@@ -36,7 +36,8 @@ loop over the database's driver that stores the same rows in the same table, wit
         "Batches",
         """\
 `POST /api/v1/batch` with 1,000 such events in a body. A plain `executemany` of SQLAlchemy Core stores the same rows in
-the same table, 1,000 to a transaction, and nothing else.
+the same tables, 1,000 events to a transaction: the events, how many a customer has of each name, and the customers'
+figures. What it does when it stores the events alone is told beside it, and is no target.
 """,
     ),
     "purchases": Part(

@@ -93,6 +93,8 @@ def _keys(value: Any, depth: int) -> int:
         parts = value
     for part in parts:
         kind = type(part)
+        if kind is str:
+            continue
         if kind is dict or kind is list:
             if depth == DEEPEST - 2:
                 raise _SuspectError
