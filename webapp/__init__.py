@@ -11,10 +11,13 @@ from webapp.config import Settings
 from webapp.db import Database
 from webapp.house import House
 from webapp.ingest.group import GroupCommit
+from webapp.keys import Known
 from webapp.logs import RequestIds
 from webapp.metrics import Metrics
+from webapp.origins import Strangers
 from webapp.places import Places
 from webapp.proxies import TrustedProxies
+from webapp.rates import Rates
 from webapp.readiness import Readiness
 
 
@@ -76,7 +79,17 @@ def _house(app: Flask, settings: Settings) -> House:
     app.extensions["metrics"] = counted = Metrics(file)
     ingestion = GroupCommit(database, counted.committed)
     counted.waiting(ingestion.__len__)
-    return House(database, ingestion, places, settings.country_header, counted, ready)
+    return House(
+        database=database,
+        ingestion=ingestion,
+        places=places,
+        country_header=settings.country_header,
+        metrics=counted,
+        readiness=ready,
+        keys=Known(database),
+        rates=Rates(),
+        strangers=Strangers(),
+    )
 
 
 def _error(error: Exception) -> ResponseReturnValue:

@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     geoip_database: Path | None = None
     country_header: str | None = None
     metrics_token: SecretStr | None = Field(default=None, min_length=_SHORTEST_SECRET)
+    demo_shop: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] | None = None
 

@@ -47,10 +47,17 @@ def of_person(session: Session, ids: Sequence[int]) -> list[Shown]:
     return [shown(device, first_at, last_at) for device, first_at, last_at in session.execute(query)]
 
 
+def clock_skew(session: Session, workspace_id: int, did: str) -> int:
+    """What is added to the times that a device tells, ms; 0 for one that isn't known yet."""
+    query = select(Device.clock_skew).where(Device.workspace_id == workspace_id, Device.did == did)
+    return session.scalar(query) or 0
+
+
 def shown(device: Device, first_at: int | None = None, last_at: int | None = None) -> Shown:
     """A device in words: by what its app told at launch, else by its user agent."""
     info: dict[str, Any] = json.loads(device.info) if device.info else {}
     agent = agents.describe(device.user_agent)
+    is_app = bool(info) and info.get("client") != "browser"
     maker, model = (str(info.get(key) or "") for key in ("deviceManufacturer", "deviceModel"))
     if maker and not model.casefold().startswith(maker.casefold()):
         model = f"{maker} {model}".strip()
@@ -60,15 +67,15 @@ def shown(device: Device, first_at: int | None = None, last_at: int | None = Non
         _system(info) or agent.os,
         str(info.get("language") or ""),
     )
-    title = model or agent.model or agent.browser or ("App" if info else "Unknown device")
-    if not info and agent.browser and agent.browser != title:
+    title = model or agent.model or agent.browser or ("App" if is_app else "Unknown device")
+    if not is_app and agent.browser and agent.browser != title:
         details = (agent.browser, *details)
     return Shown(
         id=device.id,
         did=device.did,
         title=title,
         details=tuple(filter(None, details)),
-        is_app=bool(info),
+        is_app=is_app,
         is_bot=device.is_bot,
         takes_push=device.push_token is not None,
         first_at=first_at,

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 from webapp.db import Database
 from webapp.ingest.group import GroupCommit
+from webapp.keys import Known
 from webapp.metrics import Metrics
+from webapp.origins import Strangers
 from webapp.places import Places
+from webapp.rates import Rates
 from webapp.readiness import Readiness
 
 
@@ -19,3 +22,6 @@ class House:
     country_header: str | None
     metrics: Metrics
     readiness: Readiness
+    keys: Known
+    rates: Rates
+    strangers: Strangers

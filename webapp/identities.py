@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from webapp import agents, attributes, customers, events, merges, visits
 from webapp.db import insert
 from webapp.ingest.arrival import Arrival
-from webapp.ingest.changes import DeviceInfo, Login, Logout, OnDevice, PushToken, Source
+from webapp.ingest.changes import ClockSkew, DeviceInfo, Login, Logout, OnDevice, PushToken, Source
 from webapp.models import AttributeValue, Customer, Device, DeviceLogin, Event
 
 _PLACE = tuple_(DeviceLogin.at, DeviceLogin.id)
@@ -65,8 +65,11 @@ def _make(arrival: Arrival, agents_of: dict[str, str | None]) -> None:
     arrival.session.execute(insert(arrival.session)(Device).on_conflict_do_nothing(), rows)
 
 
-def describe(arrival: Arrival, device: Device, change: DeviceInfo | PushToken) -> None:
+def describe(arrival: Arrival, device: Device, change: DeviceInfo | PushToken | ClockSkew) -> None:
     """Keep what a device tells of itself; of several descriptions the one reported last."""
+    if isinstance(change, ClockSkew):
+        device.clock_skew = change.skew
+        return
     if isinstance(change, PushToken):
         device.push_token = change.token
         return

@@ -1,10 +1,14 @@
-"""API keys: `cpk_<public id>_<secret>`. The public id finds the row, the secret is kept only as a hash."""
+"""API keys: `cpk_<public id>_<secret>` for servers, `cpb_…` for browsers.
+
+The public id finds the row; the secret is kept only as a hash, but for browser keys, which anybody can read in a page.
+"""
 
 import hashlib
 import re
 import secrets
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,27 +17,39 @@ from webapp import clock, tokens
 from webapp.db import Database
 from webapp.models import ApiKey
 
+Kind = Literal["server", "browser"]
+
 REMEMBERED = 0.5  # seconds
-_SHAPE = re.compile(r"cpk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
+REQUESTS_A_MINUTE = 120  # from one address with a browser key, unless the key says otherwise
+_SHAPE = re.compile(r"cp[kb]_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
+_PREFIXES: dict[Kind, str] = {"server": "cpk", "browser": "cpb"}
 
 
 class NotFoundError(LookupError):
     """There is no such key in this workspace."""
 
 
-def create(session: Session, workspace_id: int, name: str) -> tuple[ApiKey, str]:
-    """Make a key. Returns its row and its text, which can't be shown again."""
+def create(
+    session: Session, workspace_id: int, name: str, kind: Kind = "server", *, wants_signature: bool = False
+) -> tuple[ApiKey, str]:
+    """Make a key. Returns its row and its text; a server key's can't be shown again."""
     public_id, secret = secrets.token_hex(6), tokens.new()
+    text = f"{_PREFIXES[kind]}_{public_id}_{secret}"
+    is_public = kind == "browser"
     key = ApiKey(
         workspace_id=workspace_id,
         public_id=public_id,
         secret_hash=tokens.hashed(secret),
         name=name,
         created_at=clock.now(),
+        kind=kind,
+        public_text=text if is_public else None,
+        wants_signature=wants_signature,
+        requests_a_minute=REQUESTS_A_MINUTE if is_public else None,
     )
     session.add(key)
     session.flush()
-    return key, f"cpk_{public_id}_{secret}"
+    return key, text
 
 
 def authenticate(session: Session, text: str | None) -> ApiKey | None:
@@ -43,6 +59,8 @@ def authenticate(session: Session, text: str | None) -> ApiKey | None:
         return None
     key = session.scalar(select(ApiKey).where(ApiKey.public_id == shape[1]))
     if key is None or key.revoked_at is not None or not tokens.matches(shape[2], key.secret_hash):
+        return None
+    if not shape[0].startswith(_PREFIXES[key.kind]):
         return None
     return key
 
@@ -95,7 +113,7 @@ def of_workspace(session: Session, workspace_id: int) -> Sequence[ApiKey]:
 
 def revoke(session: Session, workspace_id: int, public_id: str) -> ApiKey:
     """End a key at once, by its public id; one ended already stays so. Raises NotFoundError, for a stranger's too."""
-    asked = public_id.removeprefix("cpk_").replace("\x00", "")
+    asked = public_id.removeprefix("cpk_").removeprefix("cpb_").replace("\x00", "")
     key = session.scalar(select(ApiKey).where(ApiKey.workspace_id == workspace_id, ApiKey.public_id == asked))
     if key is None:
         raise NotFoundError(public_id)

@@ -1,6 +1,6 @@
 """The tables. Times are UTC epoch milliseconds; a customer's tables carry the customer first in their primary key."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -57,6 +57,8 @@ class Workspace(Base):
     # So many anonymous profiles a System ID may take in within a day; past that its merging stops.
     merges_a_day: Mapped[int] = mapped_column(default=20, server_default="20")
     keeps_addresses: Mapped[bool] = mapped_column(default=True, server_default=true())  # shortened ones
+    allowed_origins: Mapped[Long] = mapped_column(default="", server_default="")  # of browser keys, one a line
+    login_secret: Mapped[Long | None]  # what a shop signs System IDs with, so that a page can't make one up
     created_at: Mapped[Millis]
 
 
@@ -109,9 +111,10 @@ class Invitation(Base):
 
 
 class ApiKey(Base):
-    """A key with which a machine sends data to one workspace."""
+    """A key with which a machine (`server`), or a page that anybody can read (`browser`), sends data to a workspace."""
 
     __tablename__ = "api_keys"
+    __table_args__ = (CheckConstraint("kind IN ('server', 'browser')", name="known_kind"),)
 
     id: Mapped[PrimaryKey]
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), index=True)
@@ -121,6 +124,12 @@ class ApiKey(Base):
     created_at: Mapped[Millis]
     last_used_at: Mapped[Millis | None]
     revoked_at: Mapped[Millis | None]
+    kind: Mapped[Literal["server", "browser"]] = mapped_column(Text, default="server", server_default="server")
+    # Of browser keys: the whole key, which is no secret; whether a login needs a signature; how many requests a minute
+    # one address may send (NULL: any number).
+    public_text: Mapped[Long | None]
+    wants_signature: Mapped[bool] = mapped_column(default=False, server_default=false())
+    requests_a_minute: Mapped[int | None]
 
     workspace: Mapped[Workspace] = relationship(lazy="joined", innerjoin=True)
 
@@ -194,6 +203,7 @@ class Device(Base):
     user_agent: Mapped[Long | None]
     is_bot: Mapped[bool] = mapped_column(default=False)
     push_token: Mapped[Long | None]
+    clock_skew: Mapped[Millis] = mapped_column(default=0, server_default="0")  # to be added to the times it tells
 
 
 class DeviceLogin(Base):
@@ -359,6 +369,17 @@ class SearchTerm(Base):
     is_tail: Mapped[bool] = mapped_column(primary_key=True)  # of the value; False for the whole of it
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True, index=True)
     field: Mapped[Exact] = mapped_column(primary_key=True)
+
+
+class BrowserMessage(Base):
+    """A message of a browser that is stored, kept for when it comes again. `id`: a digest of the id that it came with."""
+
+    __tablename__ = "browser_messages"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    id: Mapped[Millis] = mapped_column(primary_key=True)
+    received_at: Mapped[Millis] = mapped_column(index=True)
 
 
 class IdempotencyKey(Base):

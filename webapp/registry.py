@@ -10,10 +10,8 @@ from sqlalchemy.orm import Session
 from webapp import values, workspaces
 from webapp.db import insert
 from webapp.ingest.arrival import Arrival
-from webapp.ingest.changes import CustomerUpdate, EventRecord, Ignored, Settled
+from webapp.ingest.changes import Carrying, EventRecord, Ignored, Settled
 from webapp.models import AttributeType
-
-Carrying = CustomerUpdate | EventRecord
 
 RESERVED = ("name", "email", "mobile")
 CUSTOMER = ""  # the registry's event name for attributes of customers

@@ -8,7 +8,7 @@ import phonenumbers
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp import clock
+from webapp import clock, signatures
 from webapp.models import Workspace
 
 # What a broken integration sends instead of an id. Letter case doesn't matter; `*` stands for any text.
@@ -55,6 +55,13 @@ def time_zones() -> list[str]:
 def regions() -> list[str]:
     """The ISO 3166 regions whose mobile numbers are known."""
     return sorted(phonenumbers.SUPPORTED_REGIONS)
+
+
+def new_login_secret(session: Session, workspace: Workspace) -> str:
+    """Make the secret that the workspace's shop signs System IDs with, or replace it. Returns it."""
+    secret = signatures.new_secret()
+    session.get_one(Workspace, workspace.id).login_secret = secret
+    return secret
 
 
 def zone(workspace: Workspace) -> ZoneInfo:

@@ -6,11 +6,12 @@ from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 
-from webapp.api import batches, errors, mobile, rest, track
-from webapp.api.door import Ahead, Door, response, unexpected
+from webapp.api import batches, browsers, errors, mobile, rest, track
+from webapp.api.door import Ahead, Door, keyed, response, unexpected
 from webapp.house import House
 
-ENDPOINTS = rest.ENDPOINTS | track.ENDPOINTS | mobile.ENDPOINTS | batches.ENDPOINTS
+_KEYED = rest.ENDPOINTS | track.ENDPOINTS | mobile.ENDPOINTS | batches.ENDPOINTS
+ENDPOINTS = {path: keyed(endpoint) for path, endpoint in _KEYED.items()} | browsers.ENDPOINTS
 PREFIXES = ("/rest-api/", "/track/", "/api/")
 
 

@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 from werkzeug.wsgi import get_content_length
 
+from webapp import keys
 from webapp.api import bodies, errors, replies
 from webapp.api.errors import ApiError
 from webapp.api.replies import SUCCESS, Reply
 from webapp.api.shapes import Reader
 from webapp.house import House
+from webapp.ingest import messages as browser_messages
+from webapp.ingest import retries
 from webapp.ingest.batch import Request
-from webapp.ingest.changes import Change, RefusedError, Source
+from webapp.ingest.changes import Change, Fault, RefusedError, Source
 from webapp.ingest.retries import Outcome, Retry
+from webapp.keys import Kind
 from webapp.models import ApiKey, Workspace
 
 if TYPE_CHECKING:
@@ -35,16 +39,34 @@ AnyReader = TypeVar("AnyReader", bound=Reader)
 
 @dataclass(slots=True)
 class Call:
-    """A request that carries a valid key. The same whichever way it came: `environ` is WSGI's."""
+    """A request, the same whichever way it came: `environ` is WSGI's.
+
+    `key`: its key once it is let in. `headers`: those that go with every answer to it, also with errors.
+    """
 
     house: House
     environ: "WSGIEnvironment"
-    key: ApiKey
     body: bytes = field(default=b"", init=False)
+    key: ApiKey | None = field(default=None, init=False)
+    headers: dict[str, str] = field(default_factory=dict, init=False)
+
+    def enter(self, text: str, kind: Kind) -> ApiKey:
+        """Let it in with a valid key of a kind, which is returned. Raises ApiError (401)."""
+        key = self.house.keys.authenticate(text)
+        if key is None or key.kind != kind:
+            raise ApiError(401, [_no_key(kind, key)])
+        self.key = key
+        if keys.needs_touch(key):  # about once a minute, which is also often enough to tidy up
+            with self.house.database.write() as session:
+                keys.touch(session, key.id)
+                retries.forget_old(session)
+                browser_messages.forget_old(session)
+        return key
 
     @property
     def workspace(self) -> Workspace:
-        """The workspace of the key."""
+        """The workspace of the key. The request must have been let in."""
+        assert self.key is not None, "nobody knows whose request this is"  # noqa: S101
         return self.key.workspace
 
     @property
@@ -95,10 +117,18 @@ class Call:
         except RefusedError as refused:
             raise ApiError(422, [body.placed(fault) for fault in refused.faults.values()]) from None
 
-    def submit(self, changes: Sequence[Change], retry: Retry | None, *, is_partial: bool = False) -> Outcome:
-        """Store changes as a request of their own. Raises as GroupCommit.submit."""
-        source = Source(self.path, self.key.id)
-        return self.house.ingestion.submit(Request(self.workspace, changes, source, retry, is_partial))
+    def submit(
+        self,
+        changes: Sequence[Change],
+        retry: Retry | None = None,
+        messages: Sequence[str | None] = (),
+        *,
+        is_partial: bool = False,
+    ) -> Outcome:
+        """Store changes as a request of their own. `messages`: as of batch.Request. Raises as GroupCommit.submit."""
+        source = Source(self.path, None if self.key is None else self.key.id)
+        request = Request(self.workspace, changes, source, retry, is_partial, messages=messages)
+        return self.house.ingestion.submit(request)
 
     def retry(self, faults: errors.Faults) -> Retry | None:
         """What recognises this request when it comes again, if it carries an Idempotency-Key; notes faults of that."""
@@ -116,6 +146,17 @@ class Call:
         query = self.environ.get("QUERY_STRING")
         where = f"{self.path}?{query}" if query else self.path
         return Retry(key, hashlib.sha256(where.encode() + b"\n" + self.body).hexdigest())
+
+
+def _no_key(kind: Kind, other: ApiKey | None) -> Fault:
+    if other is None:
+        where = "in the field `key`" if kind == "browser" else f"in the {KEY_HEADER} header"
+        return errors.fault(f"the API key is missing or not valid; send it {where}", "key.invalid", _KEY_PATHS[kind])
+    message = f"this is a {other.kind} key; a {kind} key is needed here"
+    return errors.fault(message, "key.kind", _KEY_PATHS[kind], valids=[kind])
+
+
+_KEY_PATHS: dict[Kind, list[str | int]] = {"server": ["headers", KEY_HEADER], "browser": ["key"]}
 
 
 def header(environ: "WSGIEnvironment", name: str) -> str | None:

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from flask import Response, request
 from werkzeug.http import HTTP_STATUS_CODES
 
-from webapp import db, headers, keys, logs
+from webapp import db, headers, logs
 from webapp.api import errors
-from webapp.api.call import KEY_HEADER, Call, header, hear_out
-from webapp.api.errors import ApiError, fault
+from webapp.api.call import KEY_HEADER, Call, hear_out
+from webapp.api.errors import ApiError
 from webapp.api.replies import Reply
 from webapp.house import House
-from webapp.ingest import retries
-from webapp.models import ApiKey
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -22,51 +20,50 @@ if TYPE_CHECKING:
 Endpoint = Callable[[Call], Reply]
 
 
+def keyed(endpoint: Endpoint) -> Endpoint:
+    """An endpoint for who carries a server's key in a header. Raises ApiError (401)."""
+
+    def entered(call: Call) -> Reply:
+        call.enter(call.header(KEY_HEADER) or "", "server")
+        return endpoint(call)
+
+    return entered
+
+
 class Door:
-    """Lets in who carries a valid key, has its endpoint answer, and turns every error into an answer too."""
+    """Has each request's endpoint answer it, and turns every error into an answer too."""
 
     def __init__(self, house: House, endpoints: Mapping[str, Endpoint]) -> None:
         self.endpoints = endpoints
         self._house = house
-        self._keys = keys.Known(house.database)
 
     def answer(self, environ: "WSGIEnvironment") -> Reply:
         """The answer to a POST to one of the endpoints."""
         began = perf_counter()
-        path, key = environ["PATH_INFO"], None
+        path, call = environ["PATH_INFO"], Call(self._house, environ)
         error: ApiError | None = None
         failure: Exception | None = None
         try:
-            key = self._key(environ)
-            found = self.endpoints[path](Call(self._house, environ, key))
+            found = self.endpoints[path](call)
         except ApiError as raised:
             error = raised
         except Exception as raised:
             error, failure = unexpected(raised), raised
             self._house.readiness.refused(db.trouble(raised))
         if error is not None:
-            if key is None:  # nobody has read the body
+            if call.key is None:  # nobody may have read the body
                 hear_out(environ)
             found = errors.reply(error)
+        if call.headers:
+            found = found._replace(headers=found.headers | call.headers)
         seconds = perf_counter() - began
         self._house.metrics.answered(path, found.status, seconds)
         if error is not None:
             codes = [fault["type"] for fault in error.faults]
             self._house.metrics.refused(path, codes)
-            told = {"codes": sorted(set(codes))} | ({} if key is None else {"key": key.public_id})
+            told = {"codes": sorted(set(codes))} | ({} if call.key is None else {"key": call.key.public_id})
             logs.answered("POST", path, found.status, seconds, failure, **told)
         return found
-
-    def _key(self, environ: "WSGIEnvironment") -> ApiKey:
-        key = self._keys.authenticate(header(environ, KEY_HEADER) or "")
-        if key is None:
-            message = f"the API key is missing or not valid; send it in the {KEY_HEADER} header"
-            raise ApiError(401, [fault(message, "key.invalid", ["headers", KEY_HEADER])])
-        if keys.needs_touch(key):  # about once a minute, which is also often enough to tidy up
-            with self._house.database.write() as session:
-                keys.touch(session, key.id)
-                retries.forget_old(session)
-        return key
 
     def view(self) -> Response:
         """Answer a request that came through Flask."""

@@ -18,9 +18,11 @@ TYPES = {
     401: "AuthenticationError",
     404: "NotFoundError",
     405: "MethodNotAllowedError",
+    403: "ForbiddenError",
     413: "PayloadTooLargeError",
     415: "UnsupportedMediaTypeError",
     422: "ValidationError",
+    429: "TooManyRequestsError",
     503: "UnavailableError",
     507: "StorageFullError",
 }

@@ -7,12 +7,13 @@ from webapp import attributes, customers, events, identities, merges, registry
 from webapp.attributes import Update
 from webapp.customers import Owner
 from webapp.events import Record
+from webapp.ingest import messages
 from webapp.ingest.arrival import Arrival
 from webapp.ingest.changes import (
-    Change,
+    Carrying,
+    ClockSkew,
     CustomerUpdate,
     DeviceInfo,
-    EventRecord,
     Fault,
     Ignored,
     Login,
@@ -39,46 +40,46 @@ class _Happening(NamedTuple):
     """An update or an event: its place among the changes, what of it is kept, and the device that told it."""
 
     place: int
-    change: CustomerUpdate | EventRecord
+    change: Carrying
     settled: Settled
     device: Device | None
 
 
 def apply(arrival: Arrival, told: Sequence[Told]) -> Applied:
     """Apply changes in the arrival's transaction. Their order counts only where two of them happened at one time."""
-    changes = [one.change for one in told]
-    carrying = [
-        (place, change) for place, change in enumerate(changes) if isinstance(change, CustomerUpdate | EventRecord)
-    ]
-    settled = registry.settle(arrival, [change for _, change in carrying])
-    devices = identities.devices(arrival, [change.who for change in changes if isinstance(change.who, OnDevice)])
-    people = customers.lock(arrival, _system_ids(changes))
+    carrying = {place: one.change for place, one in enumerate(told) if isinstance(one.change, Carrying)}
+    settled = dict(zip(carrying, registry.settle(arrival, list(carrying.values())), strict=True))
+    devices = identities.devices(arrival, [one.change.who for one in told if isinstance(one.change.who, OnDevice)])
+    again = messages.repeated(arrival, told, devices) if devices else set()
+    fresh = [one for place, one in enumerate(told) if place not in again] if again else told
+    people = customers.lock(arrival, _system_ids(fresh))
     # Logins and logouts first, so that whatever came along finds its owner at once.
     if devices:
-        _identify(arrival, told, devices, people)
+        _identify(arrival, fresh, devices, people)
     happened = [
-        _Happening(place, change, kept, None if isinstance(change.who, str) else devices[change.who.did])
-        for (place, change), kept in zip(carrying, settled, strict=True)
+        _Happening(place, change, settled[place], None if isinstance(change.who, str) else devices[change.who.did])
+        for place, change in carrying.items()
+        if place not in again
     ]
     refused = _store(arrival, told, list(zip(happened, _owners(arrival, happened, people), strict=True)))
     ignored = [(one.place, ignored) for one in happened for ignored in one.settled.ignored]
     return Applied(ignored, refused)
 
 
-def _system_ids(changes: Sequence[Change]) -> set[str]:
-    by_id = {change.who for change in changes if isinstance(change.who, str)}
-    return by_id | {change.system_id for change in changes if isinstance(change, Login)}
+def _system_ids(told: Sequence[Told]) -> set[str]:
+    by_id = {one.change.who for one in told if isinstance(one.change.who, str)}
+    return by_id | {one.change.system_id for one in told if isinstance(one.change, Login)}
 
 
 def _identify(
     arrival: Arrival, told: Sequence[Told], devices: Mapping[str, Device], people: Mapping[str, int]
 ) -> None:  # fmt: skip
-    for change, source in told:
+    for change, source, _ in told:
         if isinstance(change, Login):
             identities.log_in(arrival, devices[change.who.did], change, people[change.system_id], source)
         elif isinstance(change, Logout):
             identities.log_out(arrival, devices[change.who.did], change, source)
-        elif isinstance(change, DeviceInfo | PushToken):
+        elif isinstance(change, DeviceInfo | PushToken | ClockSkew):
             identities.describe(arrival, devices[change.who.did], change)
 
 

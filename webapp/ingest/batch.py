@@ -21,7 +21,8 @@ from webapp.models import Workspace
 class Request:
     """Changes that came together, to be stored all or none; of a partial request, those that can be stored.
 
-    `refused`: the faults of changes that can't be, by place: they are left out.
+    `refused`: the faults of changes that can't be, by place: they are left out. `messages`: the id of the browser's
+    message that each came in, or nothing where they came otherwise.
     """
 
     workspace: Workspace
@@ -30,6 +31,7 @@ class Request:
     retry: Retry | None = None
     is_partial: bool = False
     refused: Mapping[int, Fault] = field(default_factory=dict)
+    messages: Sequence[str | None] = ()
 
 
 class RefusalsError(Exception):
@@ -89,7 +91,7 @@ def _once(session: Session, requests: Sequence[Request]) -> list[Outcome | Refus
             for index in range(len(requests[place].changes))
             if index not in requests[place].refused
         ]
-        told = [Told(requests[place].changes[index], requests[place].source) for place, index in spots]
+        told = [_told(requests[place], index) for place, index in spots]
         applied = apply(Arrival(session, workspace, received_at), told)
         for number, fault in applied.refused.items():
             place, index = spots[number]
@@ -103,3 +105,7 @@ def _once(session: Session, requests: Sequence[Request]) -> list[Outcome | Refus
         session, [(requests[place].workspace.id, requests[place].retry, one) for place, one in outcomes.items()]
     )
     return [known.get(place) or outcomes[place] for place in range(len(requests))]
+
+
+def _told(request: Request, index: int) -> Told:
+    return Told(request.changes[index], request.source, request.messages[index] if request.messages else None)

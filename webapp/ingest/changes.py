@@ -99,6 +99,14 @@ class PushToken:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockSkew:
+    """From now on, so many ms are added to the times that a device tells."""
+
+    who: OnDevice
+    skew: int
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """On this device somebody is the customer with this System ID, from `reported_at` on (epoch ms)."""
 
@@ -116,14 +124,16 @@ class Logout:
 
 
 Fault = dict[str, Any]  # as in the API's `details`: message, path, type, context
-Change = CustomerUpdate | EventRecord | DeviceInfo | PushToken | Login | Logout
+Carrying = CustomerUpdate | EventRecord  # what carries attributes
+Change = CustomerUpdate | EventRecord | DeviceInfo | PushToken | ClockSkew | Login | Logout
 
 
 class Told(NamedTuple):
-    """A change, and who told it."""
+    """A change, and who told it. `message`: the id of the browser's message that it came in, if it has one."""
 
     change: Change
     source: Source
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,150 @@
+"""`/api/v1/browser`: what the browser SDK sends from a shop's pages. The wire format: docs/browser-sdk.md."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from webapp import clock, origins
+from webapp import devices as known_devices
+from webapp.api import bodies, devices, errors, replies
+from webapp.api.bodies import Decoded
+from webapp.api.browser_shapes import Envelope, MessageReader
+from webapp.api.call import Call, received
+from webapp.api.errors import ApiError, fault
+from webapp.api.replies import Reply
+from webapp.ingest.changes import Change, ClockSkew, DeviceInfo, Fault, OnDevice
+from webapp.ingest.retries import Outcome
+from webapp.models import ApiKey
+
+MOST_MESSAGES = 100
+_TOLERANCE = clock.MINUTE  # a clock that is no more wrong is taken as it is
+
+
+class _Read(NamedTuple):
+    """A message: its id as far as it has one, and its changes, or the faults for which it has none."""
+
+    id: str
+    changes: Sequence[Change]
+    faults: list[Fault]
+
+
+class _Sent(NamedTuple):
+    """A change, the place of its message (None: it stands for none), and the id by which that is known again."""
+
+    change: Change
+    place: int | None
+    message: str | None
+
+
+def collect(call: Call) -> Reply:
+    """Store those of the messages that can be stored, and tell of the rest."""
+    call.body = received(call.environ, bodies.MOST_BYTES)
+    decoded = bodies.decode(call.body)
+    if not isinstance(decoded.value, dict):
+        raise ApiError(422, [fault("the body must be a JSON object", "object.base")])
+    text = decoded.value.get("key")
+    key = call.enter(text if isinstance(text, str) else "", "browser")
+    _check_origin(call, key)
+    _check_rate(call, key)
+    sent = {name: value for name, value in decoded.value.items() if name != "messages"}
+    envelope = Envelope(sent, Decoded(sent, decoded.is_plain).faults(), call.workspace)
+    did, sent_at, info = envelope.did(), envelope.sent_at(), envelope.info()
+    messages = _messages(decoded)
+    envelope.faults.refuse()
+    device = devices.on(call, did)
+    skew, known = _skew(call, did, sent_at)
+    reader = MessageReader({}, errors.Faults(), call.workspace, key, device, devices.context(call), skew)
+    read = [_read(one, reader) for one in messages]
+    return _answer(read, *_submit(call, read, [*_of_device(device, info, sent_at + skew, skew, known)]))
+
+
+def _check_origin(call: Call, key: ApiKey) -> None:
+    # A browser tells it with every POST to another origin. What is no browser can claim any.
+    origin = call.header("Origin") or ""
+    if not origins.allows(call.workspace.allowed_origins, origin):
+        call.house.strangers.note(key.workspace_id, origin[:100])
+        message = "the page's origin is not one of those that the workspace allows; add it in Settings › Website"
+        raise ApiError(403, [fault(message, "origin.refused", ["headers", "Origin"], value=origin[:100])])
+    call.headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": "Retry-After"}
+
+
+def _check_rate(call: Call, key: ApiKey) -> None:
+    wait = 0 if key.requests_a_minute is None else call.house.rates.wait(key.requests_a_minute, key.id, call.address)
+    if wait:
+        message = f"this address may send {key.requests_a_minute:,} requests a minute with this key"
+        raise ApiError(429, [fault(message, "rate.max", limit=key.requests_a_minute)], {"Retry-After": str(wait)})
+
+
+def _messages(decoded: Decoded) -> Sequence[Decoded]:
+    """The messages of a body, one by one. Raises ApiError (422)."""
+    messages = decoded.value.get("messages")
+    if not isinstance(messages, list):
+        raise ApiError(422, [fault("the body must have its messages in an array", "array.base", ["messages"])])
+    if len(messages) > MOST_MESSAGES:
+        told = f"the body has {len(messages):,} messages; {MOST_MESSAGES} are allowed"
+        raise ApiError(422, [fault(told, "messages.max", ["messages"], limit=MOST_MESSAGES, count=len(messages))])
+    return [Decoded(one, decoded.is_plain) for one in messages]
+
+
+def _skew(call: Call, did: str, sent_at: int) -> tuple[int, int]:
+    """What is to be added to a device's times (ms), and what was so far.
+
+    It stays the same until it is wrong by a minute: if it followed every delay of the network, things that happened one
+    after the other could change places.
+    """
+    with call.house.database.read() as session:
+        known = known_devices.clock_skew(session, call.workspace.id, did)
+    measured = clock.now() - sent_at
+    if abs(measured - known) < _TOLERANCE:
+        return known, known
+    return (0 if abs(measured) < _TOLERANCE else measured), known
+
+
+def _of_device(
+    device: OnDevice, info: dict[str, Any] | None, at: int, skew: int, known: int
+) -> list[Change]:  # fmt: skip
+    told: list[Change] = [] if info is None else [DeviceInfo(device, info, at)]
+    return told if skew == known else [*told, ClockSkew(device, skew)]
+
+
+def _read(message: Decoded, reader: MessageReader) -> _Read:
+    if not isinstance(message.value, dict):
+        return _Read("", [], [fault("the message must be a JSON object", "object.base")])
+    id_ = message.value.get("id")
+    shown = id_ if isinstance(id_, str) else ""
+    try:
+        one = replace(reader, body=message.value, faults=message.faults())
+        changes = one.changes()
+        one.faults.refuse()
+    except ApiError as error:
+        return _Read(shown, [], error.faults)
+    return _Read(shown, changes, [])
+
+
+def _submit(call: Call, read: Sequence[_Read], more: Sequence[Change]) -> tuple[list[_Sent], Outcome]:
+    """Store the changes of messages, and more."""
+    sent = [_Sent(change, None, None) for change in more]
+    sent += [_Sent(change, place, one.id) for place, one in enumerate(read) for change in one.changes]
+    if not sent:
+        return [], Outcome()
+    outcome = call.submit([one.change for one in sent], None, [one.message for one in sent], is_partial=True)
+    return sent, outcome
+
+
+def _answer(read: Sequence[_Read], sent: Sequence[_Sent], outcome: Outcome) -> Reply:
+    refused = {place: one.faults for place, one in enumerate(read) if one.faults}
+    for number, found in outcome.refused.items():
+        place = sent[number].place
+        if place is not None:
+            refused.setdefault(place, []).append(found)
+    content: dict[str, Any] = {"success": not refused, "accepted": len(read) - len(refused)}
+    if refused:
+        content["refused"] = [
+            {"index": place, "id": read[place].id[:64], "details": refused[place]} for place in sorted(refused)
+        ]
+    if outcome.ignored:
+        content["ignored"] = [one | {"index": sent[one["index"]].place} for one in outcome.ignored]
+    return replies.of(content)
+
+
+ENDPOINTS = {"/api/v1/browser": collect}

@@ -1,0 +1,61 @@
+"""Messages of browsers, each with an id of its own: one that comes again changes nothing."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import ClauseElement, delete, select, tuple_
+from sqlalchemy.orm import Session
+
+from webapp import clock, db
+from webapp.db import Base
+from webapp.ingest.arrival import Arrival
+from webapp.ingest.changes import OnDevice, Told
+from webapp.models import BrowserMessage, Device
+
+# How long a message is recognised. The SDK gives up sending one a day sooner.
+LIFETIME = 7 * clock.DAY
+_MESSAGES = Base.metadata.tables[BrowserMessage.__tablename__]
+_MOST_FORGOTTEN = 10_000  # at a time, once a minute
+
+
+def repeated(arrival: Arrival, told: Sequence[Told], devices: Mapping[str, Device]) -> set[int]:
+    """The places of the messages that have come before. The others are noted, for when they come again.
+
+    `devices`: all that the messages came from, locked.
+    """
+    keys = {
+        place: (devices[one.change.who.did].id, _digest(one.message))
+        for place, one in enumerate(told)
+        if one.message is not None and isinstance(one.change.who, OnDevice)
+    }
+    if not keys:
+        return set()
+    known = db.stored(arrival.session, _MESSAGES, sorted(set(keys.values())))
+    again = set()
+    for place, key in keys.items():
+        if key in known:
+            again.add(place)
+        known.add(key)
+    rows = [
+        {"device_id": device_id, "id": id_, "received_at": arrival.received_at}
+        for place, (device_id, id_) in keys.items()
+        if place not in again
+    ]
+    if rows:
+        db.execute(arrival.session, _noting, rows)
+    return again
+
+
+def _noting(dialect: str) -> ClauseElement:
+    return db.inserting(dialect, _MESSAGES.c)
+
+
+def _digest(message: str) -> int:
+    return int.from_bytes(hashlib.blake2b(message.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def forget_old(session: Session) -> None:
+    """Drop messages whose time is over: some, so that nobody waits for it long."""
+    key = (BrowserMessage.device_id, BrowserMessage.id)
+    old = select(*key).where(BrowserMessage.received_at < clock.now() - LIFETIME).limit(_MOST_FORGOTTEN)
+    session.execute(delete(BrowserMessage).where(tuple_(*key).in_(old.with_for_update(skip_locked=True))))
