@@ -372,7 +372,7 @@ class SearchTerm(Base):
 
 
 class BrowserMessage(Base):
-    """A message of a browser that is stored, kept for when it comes again. `id`: a digest of the id that it came with."""
+    """A message of a browser that is stored, kept for when it comes again. `id`: a digest of its own id."""
 
     __tablename__ = "browser_messages"
     __table_args__ = ({"sqlite_with_rowid": False},)
