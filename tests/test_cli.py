@@ -198,15 +198,22 @@ def test_key_is_printed_alone_and_works(ready: Console) -> None:
     assert ready.sends(printed.strip()) == 200
 
 
+def test_browser_key_opens_no_door_of_servers(ready: Console) -> None:
+    printed = ready.done("key", "create", "--name", "Website", "--kind", "browser")
+    assert re.fullmatch(r"cpb_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n", printed)
+    assert ready.sends(printed.strip()) == 401
+    assert re.search(r"  browser  usable  never used +  Website\n", ready.done("key", "list"))
+
+
 def test_keys_are_listed_without_their_secret(ready: Console) -> None:
     key = ready.done("key", "create", "--name", "Back office").strip()
     before = ready.done("key", "list").splitlines()
-    assert re.fullmatch(r"[0-9a-f]{12}  usable  never used +  Back office", before[0])
+    assert re.fullmatch(r"[0-9a-f]{12}  server   usable  never used +  Back office", before[0])
     assert before[0].startswith(key.split("_")[1])
     assert before[1].endswith("First key")
     ready.sends(key)
     after = ready.done("key", "list")
-    assert re.match(r"[0-9a-f]{12}  usable  last used \d{4}-\d\d-\d\d  Back office\n", after)
+    assert re.match(r"[0-9a-f]{12}  server   usable  last used \d{4}-\d\d-\d\d  Back office\n", after)
     assert key.split("_", 2)[2] not in after
 
 
@@ -218,7 +225,7 @@ def test_revoked_key_ends_at_once(ready: Console) -> None:
     assert server.post("/track/user", json=BODY, headers=headers).status_code == 200
     assert ready.done("key", "revoke", public_id) == f"{public_id} (“Backend”) is revoked.\n"
     assert server.post("/track/user", json=BODY, headers=headers).status_code == 401
-    assert f"{public_id}  revoked" in ready.done("key", "list")
+    assert f"{public_id}  server   revoked" in ready.done("key", "list")
 
 
 def test_key_that_does_not_exist_cannot_be_revoked(ready: Console) -> None:

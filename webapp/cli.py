@@ -202,13 +202,14 @@ def key() -> None:
 
 @key.command("create")
 @click.option("--name", required=True)
+@click.option("--kind", type=click.Choice(["server", "browser"]), default="server", show_default=True)
 @_in_workspace
 @_explained
-def create_key(name: str, workspace_name: str | None) -> None:
-    """Make a key and print it, alone, on standard output. It can't be shown again."""
+def create_key(name: str, kind: keys.Kind, workspace_name: str | None) -> None:
+    """Make a key and print it, alone, on standard output. A server's can't be shown again."""
     database = _migrated()
     with database.write() as session:
-        _, text = keys.create(session, _workspace(session, workspace_name).id, name)
+        _, text = keys.create(session, _workspace(session, workspace_name).id, name, kind)
     click.echo(text)
 
 
@@ -216,13 +217,13 @@ def create_key(name: str, workspace_name: str | None) -> None:
 @_in_workspace
 @_explained
 def list_keys(workspace_name: str | None) -> None:
-    """List the keys: id, state, last use, name."""
+    """List the keys: id, kind, state, last use, name."""
     database = _migrated()
     with database.read() as session:
         for one in keys.of_workspace(session, _workspace(session, workspace_name).id):
             state = "revoked" if one.revoked_at else "usable"
             used = "never used" if one.last_used_at is None else f"last used {filters.instant(one.last_used_at)[:10]}"
-            click.echo(f"{one.public_id}  {state}  {used:<20}  {one.name}")
+            click.echo(f"{one.public_id}  {one.kind:<7}  {state}  {used:<20}  {one.name}")
 
 
 @key.command("revoke")
