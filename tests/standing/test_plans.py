@@ -16,10 +16,11 @@ from tests.benchmarks.generate import generate
 from tests.conftest import ENGINES, settings_for
 from tests.plans import Statement
 from tests.world import PASSWORD, submit
-from webapp import create_app, keys, migrate, timeline, users
+from webapp import clock, create_app, keys, migrate, timeline, users
 from webapp.db import Database
 from webapp.models import Customer, Event, Workspace
 
+ORIGIN = "https://shop.example"
 # So many that PostgreSQL, which reads small tables whole, decides as it would for a million.
 CUSTOMERS, EVENTS = 12_000, 60_000
 
@@ -60,12 +61,15 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with database.write() as session:
         workspace_id = session.scalars(select(Workspace.id)).one()
         _, key = keys.create(session, workspace_id, "Plans")
+        _, browser_key = keys.create(session, workspace_id, "Website", "browser")
+        session.get_one(Workspace, workspace_id).allowed_origins = ORIGIN
         users.create(session, users.credentials("alice@shop.example", PASSWORD), workspace_id, "admin")
     browser = app.test_client()
     assert submit(browser, "/login", email="alice@shop.example", password=PASSWORD).status_code == 302
     with plans.captured(database.engine) as statements:
         _read(database, browser)
         _ingest(browser, key)
+        _send_as_browser(browser, browser_key)
     yield Place(database, browser, key, statements)
     database.engine.dispose()
 
@@ -171,6 +175,21 @@ def _ingest(browser: FlaskClient, key: str) -> None:
     for number, (path, body) in enumerate(bodies):
         headers = {"x-growlytics-key": key, "Idempotency-Key": f"plan {number}"}
         assert browser.post(path, json=body, headers=headers).status_code == 200, path
+
+
+def _send_as_browser(browser: FlaskClient, key: str) -> None:
+    at = clock.now() - clock.DAY  # by a clock that is wrong
+    messages = [
+        {"id": "m1", "type": "page", "time": at, "url": f"{ORIGIN}/?utm_source=google", "utm": {"source": "google"}},
+        {"id": "m2", "type": "identify", "time": at + 1, "userId": "somebody newer", "attributes": {"City": "Pune"}},
+        {"id": "m3", "type": "event", "time": at + 2, "name": "Viewed", "attributes": {"Price": 1}},
+        {"id": "m4", "type": "attributes", "time": at + 3, "attributes": {"City": "Goa"}},
+        {"id": "m5", "type": "logout", "time": at + 4},
+    ]
+    body = {"key": key, "did": "0123456789abcdef", "sentAt": at + 5, "device": {}, "messages": messages}
+    for _ in range(2):
+        answer = browser.post("/api/v1/browser", json=body, headers={"Origin": ORIGIN})
+        assert answer.get_json() == {"success": True, "accepted": 5}
 
 
 def test_no_statement_scans_or_sorts_what_grows(place: Place) -> None:
