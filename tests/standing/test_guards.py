@@ -33,6 +33,13 @@ ADMIN = {
     "settings.api_keys",
     "settings.create_key",
     "settings.revoke_key",
+    "website.show",
+    "website.change_origins",
+    "website.allow_origin",
+    "website.create_key",
+    "website.change_signing",
+    "website.replace_secret",
+    "website.show_secret",
 }
 MEMBER = {
     "people.index",

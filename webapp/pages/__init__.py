@@ -7,7 +7,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from webapp import attributes, customers, db, doors, events, keys, logs, merges, users
-from webapp.pages import account, guards, login, merging, people, profile, settings
+from webapp.pages import account, guards, login, merging, people, profile, settings, website
 
 # Who may pass each door. A page that isn't behind one of these guards fails tests/standing.
 DOORS = (
@@ -17,6 +17,7 @@ DOORS = (
     (merging.door, guards.editor),
     (account.door, guards.member),
     (settings.door, guards.admin),
+    (website.door, guards.admin),
 )
 
 

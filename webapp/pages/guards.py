@@ -53,7 +53,7 @@ def load_visitor(token: str) -> Visitor | None:
         login = users.signed_in(session, token)
     if login is None:
         return None
-    is_polling = htmx.wants("getting-started")  # a page left open is nobody's presence
+    is_polling = htmx.wants("getting-started") or htmx.wants("heard")  # a page left open is nobody's presence
     if login.seen_at < clock.now() - 5 * clock.MINUTE and not is_polling:
         with database().write() as session:
             users.note_seen(session, login)

@@ -103,16 +103,20 @@ def api_keys() -> str:
 
 @door.post("/keys")
 def create_key() -> ResponseReturnValue:
-    """Make a key and show its text, this once."""
-    name = _text("name")
+    """Make a key and show its text: a server's this once, a browser's on the page with the snippet."""
+    name, is_for_browsers = _text("name"), request.form.get("kind") == "browser"
     if not name or len(name) > LONGEST_NAME:
         fault = f"Give the key a name of at most {LONGEST_NAME} characters that tells where it is used."
-        return _keys_page(fault=fault), 422
+        return _keys_page(fault=fault, is_for_browsers=is_for_browsers), 422
     if not _is_first_time(request.form.get("once", "")):
         flash("That key was made already. Make another if its text is lost.")
         return redirect(url_for("settings.api_keys"))
     with database().write() as session:
-        _, text = keys.create(session, place().workspace.id, name)
+        kind: keys.Kind = "browser" if is_for_browsers else "server"
+        key, text = keys.create(session, place().workspace.id, name, kind)
+    if is_for_browsers:
+        flash(f"The browser key “{name}” is made. Its snippet is below.")
+        return redirect(url_for("website.show", key=key.public_id))
     return _keys_page(created=text, created_name=name), 201
 
 

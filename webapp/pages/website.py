@@ -32,12 +32,19 @@ class Use(NamedTuple):
     words: str
 
 
+class TurnedAway(NamedTuple):
+    """An origin that isn't allowed, and whether it can be: a page from a file has the origin `null`."""
+
+    stranger: Stranger
+    can_be_allowed: bool
+
+
 class Heard(NamedTuple):
     """What the live check shows. `mark` is another as soon as anything of it is."""
 
     uses: list[Use]  # of the browser keys that have been used, the last first
     is_recent: bool
-    strangers: list[Stranger]
+    strangers: list[TurnedAway]  # the last first
     mark: str
 
 
@@ -82,7 +89,7 @@ def allow_origin() -> ResponseReturnValue:
     if faults:
         flash(faults[0], "trouble")
     else:
-        flash(f"{origin} is allowed. What was turned away comes again by itself if its page is still open.")
+        flash(f"{origin} is allowed. Open or reload a page of it.")
     return _back()
 
 
@@ -90,7 +97,7 @@ def allow_origin() -> ResponseReturnValue:
 def create_key() -> ResponseReturnValue:
     """Make the first browser key; where there is one already, that will do."""
     with database().write() as session:
-        found = _usable(keys.of_workspace(session, place().workspace.id))
+        found = usable(keys.of_workspace(session, place().workspace.id))
         key = found[0] if found else keys.create(session, place().workspace.id, FIRST_KEY, "browser")[0]
     return redirect(url_for("website.show", key=key.public_id))
 
@@ -100,8 +107,8 @@ def change_signing(public_id: str) -> ResponseReturnValue:
     """Say whether a key takes only logins that are signed."""
     is_wanted = request.form.get("wants_signature") == "yes"
     with database().write() as session:
-        usable = _usable(keys.of_workspace(session, place().workspace.id))
-        key = next((one for one in usable if one.public_id == public_id), None)
+        candidates = usable(keys.of_workspace(session, place().workspace.id))
+        key = next((one for one in candidates if one.public_id == public_id), None)
         if key is None:
             raise keys.NotFoundError(public_id)
         key.wants_signature = is_wanted
@@ -141,6 +148,7 @@ def _page(**shown: Any) -> str:
         snippet=chosen and f"<script>\n{snippet(chosen)}\n</script>",
         heard=_heard(workspace, found),
         has_secret=workspace.login_secret is not None,
+        has_demo_shop="demo_shop" in current_app.blueprints,
         samples={language: render_template(f"settings/samples/{file}") for language, file in SAMPLES.items()},
         **{"given_origins": workspace.allowed_origins, "faults": [], "secret": None} | shown,
     )
@@ -153,13 +161,12 @@ def snippet(key: ApiKey) -> str:
 
 def _browser_keys() -> list[ApiKey]:
     with database().read() as session:
-        return _usable(keys.of_workspace(session, place().workspace.id))
+        return usable(keys.of_workspace(session, place().workspace.id))
 
 
-def _usable(found: Sequence[ApiKey]) -> list[ApiKey]:
+def usable(found: Sequence[ApiKey]) -> list[ApiKey]:
     """The browser keys among these that aren't revoked, the oldest first: another one doesn't change the snippet."""
-    usable = (one for one in found if one.kind == "browser" and one.revoked_at is None)
-    return sorted(usable, key=lambda one: one.id)
+    return sorted((one for one in found if one.kind == "browser" and one.revoked_at is None), key=lambda one: one.id)
 
 
 def _heard(workspace: Workspace, found: Sequence[ApiKey]) -> Heard:
@@ -168,7 +175,9 @@ def _heard(workspace: Workspace, found: Sequence[ApiKey]) -> Heard:
     is_recent = bool(uses) and uses[0].at > clock.now() - clock.HOUR
     house: House = current_app.extensions["house"]
     strangers = [
-        one for one in house.strangers.recent(workspace.id) if not origins.allows(workspace.allowed_origins, one.origin)
+        TurnedAway(one, origins.normal(one.origin) is not None)
+        for one in house.strangers.recent(workspace.id)
+        if not origins.allows(workspace.allowed_origins, one.origin)
     ][:MOST_STRANGERS]
     facts = repr((uses, is_recent, strangers))
     return Heard(uses, is_recent, strangers, hashlib.sha256(facts.encode()).hexdigest()[:16])
