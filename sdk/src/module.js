@@ -1,0 +1,5 @@
+/** What `import` gives. */
+
+import { growlytics } from "./growlytics.js";
+
+export default growlytics;
