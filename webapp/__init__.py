@@ -6,7 +6,22 @@ from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
 
-from webapp import api, assets, config, db, filters, headers, htmx, metrics, occupancy, pages, readiness, watch
+from webapp import (
+    api,
+    assets,
+    config,
+    db,
+    demo_shop,
+    filters,
+    headers,
+    htmx,
+    metrics,
+    occupancy,
+    pages,
+    readiness,
+    sdk,
+    watch,
+)
 from webapp.config import Settings
 from webapp.db import Database
 from webapp.house import House
@@ -56,6 +71,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     watch.register(app)  # first, so that it also sees what the guards turn away
     api.register(app, house, CSRFProtect(app))
     pages.register(app)
+    sdk.register(app)
+    if settings.demo_shop:
+        app.register_blueprint(demo_shop.door)
     assets.register(app)
     filters.register(app)
     app.register_error_handler(Exception, _error)

@@ -16,6 +16,8 @@ ALWAYS = {
 }
 
 
+SDK = ("sdk", "sdk_version")
+
 _API = [*ALWAYS.items(), ("Cache-Control", "no-store"), ("Vary", "HX-Request, HX-Target")]
 _SECURE = ("Strict-Transport-Security", "max-age=31536000")
 
@@ -26,10 +28,13 @@ def of_api(*, is_secure: bool) -> list[tuple[str, str]]:
 
 
 def add(response: Response) -> Response:
-    """Put them on a response. Only static files may be kept by caches."""
-    response.headers.update(ALWAYS)
+    """Put them on a response. Only files may be kept by caches, and only the SDK's be loaded by other sites' pages."""
+    is_sdk = request.endpoint in SDK and response.status_code < 400
+    for name, value in ALWAYS.items():
+        if not (is_sdk and name in response.headers):
+            response.headers[name] = value
     if request.is_secure:
         response.headers[_SECURE[0]] = _SECURE[1]
-    if request.endpoint != "static" or response.status_code >= 400:
+    if not (is_sdk or request.endpoint == "static") or response.status_code >= 400:
         response.headers["Cache-Control"] = "no-store"
     return response
