@@ -90,6 +90,12 @@ def home() -> str:
     return render_template("demo_shop/home.html", products=PRODUCTS.values(), room=room if room in ROOMS else "")
 
 
+@door.get("/")
+def typed() -> ResponseReturnValue:
+    """The address as people type it, with a slash at its end."""
+    return redirect(url_for("demo_shop.home"))
+
+
 @door.get("/products/<slug>")
 def product(slug: str) -> str:
     """One product."""
