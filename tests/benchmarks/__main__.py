@@ -27,7 +27,7 @@ def main() -> int:
     _KEPT.mkdir(parents=True, exist_ok=True)
     failed = False
     for part in asked.parts or report.PARTS:
-        for engine in asked.engine or databases.ENGINES:
+        for engine in asked.engine or report.PARTS[part].engines:
             _say(f"{part} on {engine} …")
             started = time.monotonic()
             try:

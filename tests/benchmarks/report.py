@@ -19,6 +19,7 @@ class Part(NamedTuple):
     module: str
     title: str
     words: str
+    engines: tuple[str, ...] = ENGINES
 
 
 PARTS = {
@@ -69,6 +70,15 @@ The same loads on databases that hold 10,000 to 10,000,000 events already; new e
 The pages of a shop of 1,000,000 customers and 10,000,000 events, over HTTP, while other events come in: the times of
 whole answers, a little more than the server's own.
 """,
+    ),
+    "sdk": Part(
+        "tests.benchmarks.sdk",
+        "Browser SDK",
+        """\
+What the script costs a shop's page, in a real Chromium on this machine, without other load. The main thread's time is
+that of all its tasks until the page visit has been told.
+""",
+        ("sqlite",),
     ),
 }
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
