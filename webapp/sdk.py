@@ -57,7 +57,8 @@ def _answer(version: str, name: str, caching: str) -> Response:
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers["Cache-Control"] = caching
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @cache

@@ -95,8 +95,9 @@ function optIn(at) {
 }
 
 function track(at, name, attributes) {
+  const text = textOf(name);
   const url = address(location.href, settings.trackHash);
-  if (textOf(name)) tell("event", moment(at), { name, attributes: attributesOf(attributes), url });
+  if (text) tell("event", moment(at), { name: text, attributes: attributesOf(attributes), url });
   else warn("an event needs a name", name);
 }
 

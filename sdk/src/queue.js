@@ -12,13 +12,15 @@ const DAY = 86400000; // ms
 const OLDEST = 6 * DAY; // the server knows a message again for seven
 const MOST = 480;
 const MOST_TEXT = 280000; // characters of all; browsers keep some five million for a whole site
+const TRIMMED_AFTER = 20; // messages, or
+const TRIMMED_AFTER_TEXT = 20000; // characters
 const MOST_IN_BODY = 50;
 const MOST_BYTES_IN_BODY = 58000; // browsers let 64 KiB outlive a page
-const BETWEEN_TRIMS = 20;
 const OTHERS_WAIT = 5000; // ms for which a message is left to the page that made it
 
 const page = randomHex(8);
 let count = 0;
+let added = 0; // characters since the last trim
 
 /** An id for a message, unlike that of any other. */
 export function newId() {
@@ -33,7 +35,8 @@ export function bytes(text) {
 /** Let a message wait, as JSON text. */
 export function add(message, text) {
   write(`m.${message.time}.${message.id}`, text);
-  if (count % BETWEEN_TRIMS === 0) trim();
+  added += text.length;
+  if (count % TRIMMED_AFTER === 0 || added > TRIMMED_AFTER_TEXT) trim();
 }
 
 /**
@@ -81,6 +84,7 @@ function waiting() {
 
 /** Drop the oldest of too many. */
 function trim() {
+  added = 0;
   let room = MOST_TEXT;
   const kept = waiting().reverse();
   kept.forEach((name, place) => {

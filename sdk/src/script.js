@@ -4,10 +4,11 @@ import { growlytics, run, servedFrom } from "./growlytics.js";
 
 const stub = window.Growlytics;
 const script = document.currentScript;
+// The address of the script tells that of the server, also of one that doesn't stand at the root of its host.
+const place = script && /^(https?:.*?)\/sdk\//.exec(script.src);
 
 if (!stub || Array.isArray(stub._q)) {
-  // The address of the script tells that of the server, also of one that doesn't stand at the root of its host.
-  if (script && /^https?:/.test(script.src)) servedFrom(script.src.replace(/\/sdk\/[^?#]*([?#].*)?$/, ""));
+  if (place) servedFrom(place[1]);
   window.Growlytics = growlytics;
   if (stub) {
     const calls = stub._q;
