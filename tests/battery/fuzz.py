@@ -7,14 +7,14 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import Flask
 
 from tests.battery import grammar, planted
 from tests.battery.client import Answer
-from tests.battery.grammar import KINDS
+from tests.battery.grammar import BROWSER, BROWSER_KEY, KINDS
 from tests.battery.ground import Ground
 from tests.battery.outcome import Outcome
 from tests.conftest import settings_for
@@ -25,6 +25,7 @@ from webapp import create_app, keys, migrate, workspaces
 PLANTED = "faults planted"
 BATCHES = "batches"
 BATCH = "/api/v1/batch"
+_ORIGIN = "https://shop.example"
 _SLOWEST = 1.0  # seconds
 _KEYS = {"success", "accepted", "refused", "ignored", "did", "sid"}
 
@@ -59,10 +60,18 @@ def fuzzed(ground: Ground, bodies: int) -> Outcome:
     database = app.extensions["database"]
     migrate.upgrade(database)
     with database.write() as session:
-        _, key = keys.create(session, workspaces.create(session, "Fuzzed").id, "Fuzzer")
+        workspace = workspaces.create(session, "Fuzzed")
+        workspace.allowed_origins = _ORIGIN
+        _, key = keys.create(session, workspace.id, "Fuzzer")
+        page, browser_key = keys.create(session, workspace.id, "Page", "browser")
+        page.requests_a_minute = None
     tally = _Tally()
     for number in range(bodies):
-        _try(app, key, random.Random(f"{ground.seed} {number}"), f"{ground.seed} {number}", tally)
+        sent = _sent(random.Random(f"{ground.seed} {number}"))
+        if sent.path == BROWSER:
+            body = sent.body.replace(BROWSER_KEY.encode(), browser_key.encode())
+            sent = replace(sent, body=body, headers=sent.headers | {"HTTP_ORIGIN": _ORIGIN})
+        _try(app, key, sent, f"{ground.seed} {number}", tally)
     database.engine.dispose()
     figures = {
         "5xx": f"{sum(count for status, count in tally.statuses.items() if status >= 500):,}",
@@ -74,8 +83,7 @@ def fuzzed(ground: Ground, bodies: int) -> Outcome:
     return Outcome(f"{bodies:,} bodies", figures, tally.broken[:10])
 
 
-def _try(app: Flask, key: str, chance: random.Random, name: str, tally: _Tally) -> None:
-    sent = _sent(chance)
+def _try(app: Flask, key: str, sent: _Sent, name: str, tally: _Tally) -> None:
     tally.faults += len(sent.faults or [])
     wall, cpu = time.perf_counter(), time.process_time()
     answer = call(app, sent, key)
@@ -91,7 +99,7 @@ def _try(app: Flask, key: str, chance: random.Random, name: str, tally: _Tally) 
 
 def _sent(chance: random.Random) -> _Sent:
     (kind,) = chance.choices([*KINDS, PLANTED, BATCHES], [*(weight for _, weight in KINDS.values()), 3, 2])
-    path = chance.choice(planted.PATHS if kind == PLANTED else list(SMALLEST))
+    path = chance.choice(planted.PATHS if kind == PLANTED else [*SMALLEST, BROWSER])
     if kind == PLANTED:
         body, faults = planted.plant(chance, path)
         return _Sent(kind, path, body, faults)
@@ -147,7 +155,9 @@ def _fault(answer: Answer, sent: _Sent) -> str | None:
         is_fine = set(body) <= _KEYS and body.get("success") is not bool(details)
     else:
         details = [(None, fault) for fault in body.get("details", [])]
-        is_fine = answer.status == 422 and body.get("type") == "ValidationError" and bool(details)
+        # In a browser's body the key can be at fault, too.
+        types = {422: "ValidationError"} | ({401: "AuthenticationError"} if sent.path == BROWSER else {})
+        is_fine = body.get("type") == types.get(answer.status, "") and bool(details)
     if not is_fine:
         return str(answer)
     if strange := next((fault for _, fault in details if not _is_shaped(fault)), None):

@@ -70,8 +70,28 @@ FULL_LAUNCH: dict[str, Any] = {
 }
 
 
+BROWSER = "/api/v1/browser"
+BROWSER_KEY = "cpb_key"  # stands for one that is valid
+_PAGE = {"id": "m1", "type": "page", "time": NOON, "url": "https://shop.example/Süß?utm_source=x", "title": "🧵"}
+FULL_BROWSER: dict[str, Any] = {
+    "key": BROWSER_KEY,
+    "did": "0123456789abcdef",
+    "sentAt": NOON + 5,
+    "device": {"language": "de", "screen": "1x1"},
+    "messages": [
+        _PAGE | {"referrer": "https://a.example/", "utm": {"source": "x", "term": None}, "clickIds": {"gclid": "y"}},
+        {"id": "m2", "type": "event", "time": NOON, "name": "Purchased", "attributes": {"sku": "Süß", "price": -1.5e3}},
+        {"id": "m3", "type": "attributes", "time": NOON, "attributes": {"city": "Pune", "day": "2020-01-20 13:44:15"}},
+        {"id": "m4", "type": "identify", "time": NOON, "userId": "u1", "attributes": {"name": "Ann"}},
+        {"id": "m5", "type": "logout", "time": NOON},
+    ],
+}
+
+
 def full(path: str) -> dict[str, Any]:
     """A body with everything that an endpoint reads."""
+    if path == BROWSER:
+        return FULL_BROWSER
     if path == LAUNCH:
         return FULL_LAUNCH
     return FULL_MOBILE if "did" in SMALLEST[path] else FULL
@@ -141,7 +161,7 @@ def nested(chance: Chance, path: str) -> bytes:
     opening, closing = chance.choice([(b"[", b"]"), (b'{"a":', b"}"), (b'[{"value":', b"}]"), (b"[", b"}")])
     inside = chance.choice([b"", b"1", b'"a"', b"null", b"NaN"])
     deep = opening * depth + inside + (closing * depth if chance.random() < 0.8 else b"")
-    smallest = {name: given for name, given in SMALLEST[path].items() if name not in {"attributes", "info"}}
+    smallest = {name: given for name, given in SMALLEST.get(path, {}).items() if name not in {"attributes", "info"}}
     head = json.dumps(smallest)[:-1].encode()
     name = chance.choice([b"x", b"attributes", b"info"])
     return deep if chance.random() < 0.2 else head + b', "' + name + b'": ' + deep + b"}"
