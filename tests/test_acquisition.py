@@ -17,6 +17,7 @@ from tests.visitors import (
     T0,
     launched,
     login,
+    logout,
     page,
     path_of,
     section,
@@ -26,7 +27,7 @@ from tests.visitors import (
     words,
 )
 from tests.world import Shop
-from webapp import visits
+from webapp import customers, visits
 from webapp.ingest.changes import DeviceInfo, OnDevice
 
 PARIS = {"country": "FR", "region": "Île-de-France", "city": "Paris"}
@@ -234,6 +235,20 @@ def test_browser_is_told_by_its_user_agent(shop: Shop, alice: FlaskClient) -> No
 def test_device_that_takes_push_messages_says_so(shop: Shop, alice: FlaskClient) -> None:
     tell(shop, login("phone", 1), login("tab", 1), token("phone"))
     assert _panel(shop, alice, "devices").count("takes push messages") == 1
+
+
+def test_visit_of_many_profiles_parts_is_whole(shop: Shop) -> None:
+    number = 2 * visits._FEW_PARTS - 5
+    for at in range(T0, T0 + number * MINUTE, MINUTE):  # each login ends a stretch that is a profile of its own
+        tell(shop, seen("d1", at), login("d1", at + 10_000), seen("d1", at + 20_000), logout("d1", at + 30_000))
+    with shop.database.read() as session:
+        ids = customers.members(session, shop.find("u1").id)
+        ends = visits.ends(session, ids)
+    assert len(ids) == number + 1
+    assert ends is not None
+    assert ends.first == ends.last
+    assert (ends.first.started_at, ends.first.event_count) == (T0, 2 * number)
+    assert ends.first.ended_at == T0 + (number - 1) * MINUTE + 20_000
 
 
 def test_many_devices_are_folded_the_one_used_last_first(shop: Shop, alice: FlaskClient) -> None:

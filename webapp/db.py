@@ -105,7 +105,10 @@ class Database:
 
     def __init__(self, url: URL) -> None:
         self.engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgresql_engine(url)
-        self._readers = sessionmaker(self.engine, expire_on_commit=False)
+        # On PostgreSQL each statement sees what is committed by then, in a transaction or not: begin and end of one
+        # would only be two more questions to the server. On SQLite a transaction makes several reads agree.
+        reading = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._readers = sessionmaker(reading, expire_on_commit=False)
         self._immediate = self.engine.execution_options(begin="IMMEDIATE")
         self._kept: list[Connection] = []
         event.listen(self.engine, "engine_disposed", lambda _: self._drop_kept())

@@ -78,7 +78,7 @@ class Shown:
     @property
     def raw(self) -> str:
         """The event as indented JSON."""
-        return json.dumps(self.body, ensure_ascii=False, indent=2)
+        return orjson.dumps(self.body, option=orjson.OPT_INDENT_2).decode()
 
     @property
     def body(self) -> dict[str, Any]:
@@ -292,9 +292,9 @@ def _shown(event: Event, types: dict[tuple[str, str], str]) -> Shown:
     may_be_cut = 2 * len(event.attributes) > _LARGE
     shown = [
         ShownAttribute(name, types[event.name, name], value, _excerpt(value) if may_be_cut else None)
-        for name, value in json.loads(event.attributes).items()
+        for name, value in orjson.loads(event.attributes).items()
     ]
-    context = json.loads(event.context) if event.context else {}
+    context = orjson.loads(event.context) if event.context else {}
     return Shown(event.id, event.name, event.reported_at, event.received_at, shown, event.device_id, context)
 
 

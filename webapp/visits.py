@@ -20,7 +20,7 @@ from webapp.db import Base
 from webapp.models import Device, Event, Visit
 
 LONGEST_PAUSE = 30 * clock.MINUTE
-_MOST_PARTS = 200
+_FEW_PARTS, _MOST_PARTS = 10, 200
 _MOST_BETWEEN = 10_000
 _MOST_PLACES = 50
 _VISITS = Base.metadata.tables[Visit.__tablename__]
@@ -267,15 +267,23 @@ class Ends:
 
 def ends(session: Session, ids: Sequence[int]) -> Ends | None:
     """The first and the last visit of the person with these profiles, None where there is no visit."""
+    first, last = (_end(session, ids, newest=newest) for newest in (False, True))
+    return None if first is None or last is None else Ends(first, last)
+
+
+def _end(session: Session, ids: Sequence[int], *, newest: bool) -> Span | None:
     parts = [select(*_COLUMNS).where(one) for one in stretches.of(Visit.customer_id, ids)]
-    # A visit may consist of several profiles' parts: so many from either end are joined.
-    number = _MOST_PARTS if len(ids) > 1 else 1
-    first, last = (
-        session.execute(stretches.first(parts, _ORDER, number, newest=newest)).all() for newest in (False, True)
-    )
-    if not first:
-        return None
-    return Ends(coalesced(map(_span, first))[0], coalesced(map(_span, last))[-1])
+    found: list[Span] = []
+    # A visit may consist of several profiles' parts. Hardly ever of more than a few; then so many are joined.
+    for number in (_FEW_PARTS, _MOST_PARTS) if len(ids) > 1 else (1,):
+        rows = session.execute(stretches.first(parts, _ORDER, number, newest=newest)).all()
+        found = coalesced(map(_span, rows))
+        if newest:
+            found.reverse()
+        # On one device another visit comes only where this one is over.
+        if len(rows) < number or any(one.device_id == found[0].device_id for one in found[1:]):
+            break
+    return found[0] if found else None
 
 
 def between(session: Session, ids: Sequence[int], since: int, until: int) -> list[Span]:

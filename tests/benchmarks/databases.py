@@ -111,7 +111,11 @@ def sizes(url: str) -> dict[str, int]:
 
 def _sqlite_sizes(url: str) -> dict[str, int]:
     # Python's own library: it can tell pages apart where the product's can't. Nothing is written with it.
-    query = "SELECT tbl_name, sum(pgsize) FROM dbstat JOIN sqlite_schema USING (name) WHERE aggregate = TRUE GROUP BY 1"
+    # Here `pageno` is the number of pages; `pgsize`, their bytes, runs over beyond two gigabytes.
+    query = (
+        "SELECT tbl_name, sum(pageno) * (SELECT page_size FROM pragma_page_size)"
+        " FROM dbstat JOIN sqlite_schema USING (name) WHERE aggregate = TRUE GROUP BY 1"
+    )
     connection = sqlite3.connect(f"file:{url.removeprefix('sqlite:///')}?mode=ro", uri=True)
     try:
         return dict(connection.execute(query).fetchall())

@@ -16,7 +16,28 @@ from webapp.models import Customer, Event
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 EVENTS_OF_ONE = 10  # so many events a customer has on the average
 WIDEST = 1.25  # the fastest size to the slowest
-_KNOWN = 100_000  # customers, chosen at random, whom new events hit at random
+# New events come from as many customers as in the other parts; or, which is no target, from any of so many.
+_CUSTOMERS, _MANY = 1_000, 100_000
+
+
+class Traffic:
+    """Events that some customers send to a server: its rates, round by round."""
+
+    def __init__(self, running: LiveServer, customers: list[str], stage: Stage) -> None:
+        self.single_rates: list[float] = []
+        self.batch_rates: list[float] = []
+        self.singles = Sender(running, customers, stage.runs)
+        self.batches = Batches(running, customers, stage.runs)
+
+    def warm_up(self, seconds: int) -> None:
+        """Have what is asked for most in memory."""
+        self.singles.send(CONNECTIONS, seconds)
+        self.batches.send(1, seconds)
+
+    def measure(self, seconds: int) -> None:
+        """Measure one round."""
+        self.single_rates.append(self.singles.send(CONNECTIONS, seconds).rate)
+        self.batch_rates.append(self.batches.send(1, seconds))
 
 
 class Shop:
@@ -25,27 +46,20 @@ class Shop:
     def __init__(self, size: int, url: str, running: LiveServer, stage: Stage) -> None:
         customers = _some_of(url)
         self.name = f"{size:,} stored events"
-        self.single_rates: list[float] = []
-        self.batch_rates: list[float] = []
+        self.of_few = Traffic(running, customers[:_CUSTOMERS], stage)
+        self.of_many = Traffic(running, customers, stage)
         self.watch = memory.Watch(running.pid)
-        self._singles = Sender(running, customers, stage.runs)
-        self._batches = Batches(running, customers, stage.runs)
         self._url, self._before = url, databases.count(url)
 
-    def warm_up(self, seconds: int) -> None:
-        """Have what is asked for most in memory."""
-        self._singles.send(CONNECTIONS, seconds)
-        self._batches.send(1, seconds)
-
-    def measure(self, seconds: int) -> None:
-        """Measure one round."""
-        self.single_rates.append(self._singles.send(CONNECTIONS, seconds).rate)
-        self.batch_rates.append(self._batches.send(1, seconds))
-        self.watch.mark()
+    @property
+    def traffic(self) -> tuple[Traffic, Traffic]:
+        """All that is sent to it."""
+        return self.of_few, self.of_many
 
     def check(self) -> None:
         """Raise BenchmarkError unless all that was taken is stored. The server must have ended."""
-        check_stored(self._url, self._before + self._singles.answered + self._batches.accepted, self._singles.in_flight)
+        taken = sum(one.singles.answered + one.batches.accepted for one in self.traffic)
+        check_stored(self._url, self._before + taken, sum(one.singles.in_flight for one in self.traffic))
 
 
 def run(stage: Stage, sizes: tuple[int, ...] = SIZES) -> Outcome:
@@ -61,22 +75,33 @@ def run(stage: Stage, sizes: tuple[int, ...] = SIZES) -> Outcome:
                 _measure_sizes(found, url, size)
                 shops.append(Shop(size, url, serving.enter_context(stage.product(url)), stage))
                 serving.enter_context(shops[-1].watch)
-                shops[-1].warm_up(stage.seconds)
+                for traffic in shops[-1].traffic:
+                    traffic.warm_up(stage.seconds)
             for _ in range(stage.rounds):
                 for shop in shops:
-                    shop.measure(stage.seconds)
+                    for traffic in shop.traffic:
+                        traffic.measure(stage.seconds)
+                    shop.watch.mark()
         for shop in shops:
             shop.check()
-    for shop in shops:
-        found.measure(f"events, 32 connections, {shop.name}", "/s", shop.single_rates)
-    for shop in shops:
-        found.measure(f"events in batches of 1,000, {shop.name}", "/s", shop.batch_rates)
+    _tell(found, shops)
     for shop in shops:
         found.measure(f"memory of the server, {shop.name}", "MB", shop.watch.marks)
-    _compare(found, "single events", [shop.single_rates for shop in shops])
-    _compare(found, "batches", [shop.batch_rates for shop in shops])
+    _compare(found, "single events", [shop.of_few.single_rates for shop in shops])
+    _compare(found, "batches", [shop.of_few.batch_rates for shop in shops])
     found.at_most("memory at its most", "MB", [max(shop.watch.most for shop in shops)], memory.MOST)
     return found
+
+
+def _tell(found: Outcome, shops: list[Shop]) -> None:
+    for shop in shops:
+        found.measure(f"events, 32 connections, {shop.name}", "/s", shop.of_few.single_rates)
+    for shop in shops:
+        found.measure(f"events in batches of 1,000, {shop.name}", "/s", shop.of_few.batch_rates)
+    for shop in shops[1:]:
+        found.measure(f"events, 32 connections, of any customers, {shop.name}", "/s", shop.of_many.single_rates)
+    for shop in shops[1:]:
+        found.measure(f"batches, of any customers, {shop.name}", "/s", shop.of_many.batch_rates)
 
 
 def _filled(url: str, size: int, stage: Stage) -> str:
@@ -104,6 +129,6 @@ def _some_of(url: str) -> list[str]:
     database = databases.opened(url)
     registered = select(Customer.system_id).where(Customer.system_id.is_not(None))
     with database.read() as session:
-        found = [str(one) for one in session.scalars(registered.order_by(func.random()).limit(_KNOWN))]
+        found = [str(one) for one in session.scalars(registered.order_by(func.random()).limit(_MANY))]
     database.engine.dispose()
     return found

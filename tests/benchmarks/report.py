@@ -60,7 +60,9 @@ All processes of one server that takes single events over 32 connections and bat
         "tests.benchmarks.growth",
         "Growth",
         """\
-The same loads on databases that hold 10,000 to 10,000,000 events already; new events are of customers chosen at random.
+The same loads, of 1,000 customers, on databases that hold 10,000 to 10,000,000 events already. Beside them, as no
+target, loads of any of 100,000 customers (10,000 where there are no more), chosen at random: nearly every event is then
+written to pages of its own.
 """,
     ),
     "reading": Part(
