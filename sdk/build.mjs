@@ -1,21 +1,26 @@
 // Builds the script that pages load: `node build.mjs [folder]`, into <folder>/<version>/, by default of static/sdk/.
 
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const here = new URL(".", import.meta.url);
-const { version } = JSON.parse(readFileSync(new URL("package.json", here), "utf8"));
+const here = dirname(fileURLToPath(import.meta.url));
+const { version } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
+const folder = join(process.argv[2] ?? join(here, "../static/sdk"), version);
 
-await build({
-  absWorkingDir: decodeURIComponent(here.pathname),
+const built = await build({
+  absWorkingDir: here,
   entryPoints: ["src/script.js"],
-  outfile: `${process.argv[2] ?? "../static/sdk"}/${version}/growlytics.js`,
+  outfile: "growlytics.js", // not written there: the map names its sources from here, wherever it lies
+  write: false,
   bundle: true,
   format: "iife",
   target: "es2018",
   minify: true,
   charset: "utf8",
   sourcemap: true,
-  // Wherever it is built to, the map names its sources alike.
-  sourceRoot: "growlytics",
 });
+
+mkdirSync(folder, { recursive: true });
+for (const file of built.outputFiles) writeFileSync(join(folder, basename(file.path)), file.contents);
