@@ -143,8 +143,9 @@ def test_messages_that_come_again_change_nothing(site: Site) -> None:
         site.message("attributes", attributes={"Newsletter": True}),
         site.message("logout"),
     ]
-    site.take(*messages)
+    site.take(*messages, messages[1])  # even within one body
     before = stored(site.shop.database)
+    assert (before["events"], before["attribute_values"]) == (2, 2)
     site.take(*messages)
     site.take(*reversed(messages), sentAt=clock.now() - clock.DAY)  # even with another clock
     assert stored(site.shop.database) == before

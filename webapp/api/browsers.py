@@ -12,7 +12,7 @@ from webapp.api.browser_shapes import Envelope, MessageReader
 from webapp.api.call import Call, received
 from webapp.api.errors import ApiError, fault
 from webapp.api.replies import Reply
-from webapp.ingest.changes import Change, ClockSkew, DeviceInfo, Fault, OnDevice
+from webapp.ingest.changes import Change, ClockSkew, DeviceInfo, Fault, Message, OnDevice
 from webapp.ingest.retries import Outcome
 from webapp.models import ApiKey
 
@@ -21,19 +21,19 @@ _TOLERANCE = clock.MINUTE  # a clock that is no more wrong is taken as it is
 
 
 class _Read(NamedTuple):
-    """A message: its id as far as it has one, and its changes, or the faults for which it has none."""
+    """A message: which, as far as it says so, and its changes, or the faults for which it has none."""
 
-    id: str
+    message: Message
     changes: Sequence[Change]
     faults: list[Fault]
 
 
 class _Sent(NamedTuple):
-    """A change, the place of its message (None: it stands for none), and the id by which that is known again."""
+    """A change, its message and the place of that; neither where it came in none."""
 
     change: Change
     place: int | None
-    message: str | None
+    message: Message | None
 
 
 def collect(call: Call) -> Reply:
@@ -108,23 +108,24 @@ def _of_device(
 
 
 def _read(message: Decoded, reader: MessageReader) -> _Read:
+    did = reader.device.did
     if not isinstance(message.value, dict):
-        return _Read("", [], [fault("the message must be a JSON object", "object.base")])
+        return _Read(Message(did, ""), [], [fault("the message must be a JSON object", "object.base")])
     id_ = message.value.get("id")
-    shown = id_ if isinstance(id_, str) else ""
+    which = Message(did, id_ if isinstance(id_, str) else "")
     try:
         one = replace(reader, body=message.value, faults=message.faults())
         changes = one.changes()
         one.faults.refuse()
     except ApiError as error:
-        return _Read(shown, [], error.faults)
-    return _Read(shown, changes, [])
+        return _Read(which, [], error.faults)
+    return _Read(which, changes, [])
 
 
 def _submit(call: Call, read: Sequence[_Read], more: Sequence[Change]) -> tuple[list[_Sent], Outcome]:
     """Store the changes of messages, and more."""
     sent = [_Sent(change, None, None) for change in more]
-    sent += [_Sent(change, place, one.id) for place, one in enumerate(read) for change in one.changes]
+    sent += [_Sent(change, place, one.message) for place, one in enumerate(read) for change in one.changes]
     if not sent:
         return [], Outcome()
     outcome = call.submit([one.change for one in sent], None, [one.message for one in sent], is_partial=True)
@@ -140,7 +141,7 @@ def _answer(read: Sequence[_Read], sent: Sequence[_Sent], outcome: Outcome) -> R
     content: dict[str, Any] = {"success": not refused, "accepted": len(read) - len(refused)}
     if refused:
         content["refused"] = [
-            {"index": place, "id": read[place].id[:64], "details": refused[place]} for place in sorted(refused)
+            {"index": place, "id": read[place].message.id[:64], "details": refused[place]} for place in sorted(refused)
         ]
     if outcome.ignored:
         content["ignored"] = [one | {"index": sent[one["index"]].place} for one in outcome.ignored]

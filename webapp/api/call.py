@@ -20,7 +20,7 @@ from webapp.house import House
 from webapp.ingest import messages as browser_messages
 from webapp.ingest import retries
 from webapp.ingest.batch import Request
-from webapp.ingest.changes import Change, Fault, RefusedError, Source
+from webapp.ingest.changes import Change, Fault, Message, RefusedError, Source
 from webapp.ingest.retries import Outcome, Retry
 from webapp.keys import Kind
 from webapp.models import ApiKey, Workspace
@@ -121,7 +121,7 @@ class Call:
         self,
         changes: Sequence[Change],
         retry: Retry | None = None,
-        messages: Sequence[str | None] = (),
+        messages: Sequence[Message | None] = (),
         *,
         is_partial: bool = False,
     ) -> Outcome:

@@ -12,7 +12,7 @@ from webapp.db import Database
 from webapp.ingest import retries
 from webapp.ingest.application import apply
 from webapp.ingest.arrival import Arrival
-from webapp.ingest.changes import Change, Fault, RefusedError, Source, Told
+from webapp.ingest.changes import Change, Fault, Message, RefusedError, Source, Told
 from webapp.ingest.retries import Outcome, Retry
 from webapp.models import Workspace
 
@@ -21,8 +21,8 @@ from webapp.models import Workspace
 class Request:
     """Changes that came together, to be stored all or none; of a partial request, those that can be stored.
 
-    `refused`: the faults of changes that can't be, by place: they are left out. `messages`: the id of the browser's
-    message that each came in, or nothing where they came otherwise.
+    `refused`: the faults of changes that can't be, by place: they are left out. `messages`: the browser's message
+    that each came in, or nothing where they came otherwise.
     """
 
     workspace: Workspace
@@ -31,7 +31,7 @@ class Request:
     retry: Retry | None = None
     is_partial: bool = False
     refused: Mapping[int, Fault] = field(default_factory=dict)
-    messages: Sequence[str | None] = ()
+    messages: Sequence[Message | None] = ()
 
 
 class RefusalsError(Exception):

@@ -128,12 +128,19 @@ Carrying = CustomerUpdate | EventRecord  # what carries attributes
 Change = CustomerUpdate | EventRecord | DeviceInfo | PushToken | ClockSkew | Login | Logout
 
 
+class Message(NamedTuple):
+    """A browser's message, by the device's id and its own: what changes came in it. One that comes again is another."""
+
+    did: str
+    id: str
+
+
 class Told(NamedTuple):
-    """A change, and who told it. `message`: the id of the browser's message that it came in, if it has one."""
+    """A change, who told it, and the browser's message that it came in, if it came so."""
 
     change: Change
     source: Source
-    message: str | None = None
+    message: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)

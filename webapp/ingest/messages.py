@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from webapp import clock, db
 from webapp.db import Base
 from webapp.ingest.arrival import Arrival
-from webapp.ingest.changes import OnDevice, Told
+from webapp.ingest.changes import Message, Told
 from webapp.models import BrowserMessage, Device
 
 # How long a message is recognised. The SDK gives up sending one a day sooner.
@@ -19,31 +19,24 @@ _MOST_FORGOTTEN = 10_000  # at a time, once a minute
 
 
 def repeated(arrival: Arrival, told: Sequence[Told], devices: Mapping[str, Device]) -> set[int]:
-    """The places of the messages that have come before. The others are noted, for when they come again.
+    """The places of what came in messages that have come before. The others are noted, for when they come again.
 
     `devices`: all that the messages came from, locked.
     """
-    keys = {
-        place: (devices[one.change.who.did].id, _digest(one.message))
-        for place, one in enumerate(told)
-        if one.message is not None and isinstance(one.change.who, OnDevice)
-    }
-    if not keys:
+    came = {place: one.message for place, one in enumerate(told) if one.message is not None}
+    if not came:
         return set()
+    keys = {place: (devices[message.did].id, _digest(message.id)) for place, message in came.items()}
     known = db.stored(arrival.session, _MESSAGES, sorted(set(keys.values())))
-    again = set()
+    first: dict[tuple[int, int], Message] = {}
     for place, key in keys.items():
-        if key in known:
-            again.add(place)
-        known.add(key)
-    rows = [
-        {"device_id": device_id, "id": id_, "received_at": arrival.received_at}
-        for place, (device_id, id_) in keys.items()
-        if place not in again
-    ]
-    if rows:
+        if key not in known:
+            first.setdefault(key, came[place])
+    if first:
+        rows = [{"device_id": device, "id": id_, "received_at": arrival.received_at} for device, id_ in first]
         db.execute(arrival.session, _noting, rows)
-    return again
+    # `is`, since what comes again looks like the first.
+    return {place for place, key in keys.items() if first.get(key) is not came[place]}
 
 
 def _noting(dialect: str) -> ClauseElement:
