@@ -57,7 +57,7 @@ class Workspace(Base):
     # So many anonymous profiles a System ID may take in within a day; past that its merging stops.
     merges_a_day: Mapped[int] = mapped_column(default=20, server_default="20")
     keeps_addresses: Mapped[bool] = mapped_column(default=True, server_default=true())  # shortened ones
-    allowed_origins: Mapped[Long] = mapped_column(default="", server_default="")  # of browser keys, one a line
+    allowed_origins: Mapped[Long] = mapped_column(default="", server_default=text("''"))  # of browser keys, one a line
     login_secret: Mapped[Long | None]  # what a shop signs System IDs with, so that a page can't make one up
     created_at: Mapped[Millis]
 

@@ -14,7 +14,7 @@ depends_on = None
 def upgrade() -> None:
     """Browser keys, the origins they work from, and what browsers have sent."""
     with op.batch_alter_table("workspaces") as table:
-        table.add_column(sa.Column("allowed_origins", sa.Text(), nullable=False, server_default=""))
+        table.add_column(sa.Column("allowed_origins", sa.Text(), nullable=False, server_default=sa.text("''")))
         table.add_column(sa.Column("login_secret", sa.Text(), nullable=True))
     with op.batch_alter_table("api_keys") as table:
         table.add_column(sa.Column("kind", sa.Text(), nullable=False, server_default="server"))

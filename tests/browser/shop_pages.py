@@ -16,7 +16,8 @@ _BODY = """
 <button id="buy" type="button">Buy <b>now</b></button>
 <p id="notes" contenteditable>notes</p>
 <form id="account" action="/cart?token=secret">
-  <input name="id" value="secret"><input name="password" type="password"><textarea name="wish"></textarea>
+  <input name="id" value="secret">
+  <input name="password" type="password" autocomplete="off"><textarea name="wish"></textarea>
   <select name="size"><option>S</option><option>secret size</option></select>
   <input id="send" type="submit" value="secret label">
 </form>

@@ -43,6 +43,13 @@ def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer
 
 
 @pytest.fixture
+def page(page: Page) -> Page:
+    """A signed-in browser page that shows nothing yet: an empty list would ask for customers, and go to the first."""
+    page.goto("about:blank")
+    return page
+
+
+@pytest.fixture
 def database(backend: Backend) -> Iterator[Database]:
     """The running server's database."""
     database = Database(settings_for(backend.server.database_url).url)
@@ -220,13 +227,19 @@ def test_first_visit_tells_where_it_came_from(
 def test_second_visit_without_a_campaign_leaves_the_first_as_it_was(
     page: Page, visitor: Visitor, shop: ShopPages, database: Database
 ) -> None:
-    visitor.away()
     first = visitor.context.new_page()
-    first.add_init_script(f"const now = Date.now; Date.now = () => now() - {LONG_AGO};")
+    # Not `away()`, which beacons get past: with them the server would learn how wrong this page's clock is.
+    first.add_init_script(
+        f"""
+        const now = Date.now;
+        Date.now = () => now() - {LONG_AGO};
+        fetch = () => Promise.reject(new TypeError("away"));
+        navigator.sendBeacon = () => false;
+        """
+    )
     visitor.go(first, CAMPAIGN, GOOGLE)
     first.wait_for_function(f"{WAITING}.length === 1")
     first.close()
-    visitor.back()
     tab = visitor.open("/p/1")
     arrived(tab, database, 2)
     show_visitor(page)
@@ -450,16 +463,21 @@ def test_strict_policy_of_the_shop_is_kept(page: Page, visitor: Visitor, shop: S
     assert names(page) == ["Home", "Add To Cart", "Mixer"]
 
 
+def _expect_growing_pauses(tab: Page, visitor: Visitor) -> None:
+    """The pauses are 1–3 s, 2–6 s and so on."""
+    tab.wait_for_timeout(5_000)
+    assert len(visitor.sent) in {2, 3}
+
+
 def test_origin_that_is_not_allowed_is_told_nothing_of(
     page: Page, visitor: Visitor, shop: ShopPages, database: Database
 ) -> None:
     _allow(database, "https://another.example")
     tab = visitor.open("/")
     track(tab, "Add To Cart")
-    until(tab, lambda: any("origin" in line for line in visitor.console))
+    until(tab, lambda: any("Access-Control-Allow-Origin" in line for line in visitor.console))
     track(tab, "Ordered")
-    tab.wait_for_timeout(4000)
-    assert len(visitor.sent) == 1, "it goes on sending"
+    _expect_growing_pauses(tab, visitor)
     assert rows(database, Event) == 0
     page.goto("/customers?status=anonymous")
     expect(page.get_by_role("link", name="Anonymous visitor")).to_have_count(0)
@@ -476,10 +494,10 @@ def test_key_that_was_revoked_stops_the_page(visitor: Visitor, shop: ShopPages, 
     with database.write() as session:
         keys.revoke(session, workspaces.find(session, None).id, shop.key.split("_")[1])
     tab = visitor.open("/")
-    until(tab, lambda: any("401" in line for line in visitor.console))
+    until(tab, lambda: len(visitor.sent) == 1)
     track(tab, "Add To Cart")
-    tab.wait_for_timeout(4000)
-    assert len(visitor.sent) == 1
+    _expect_growing_pauses(tab, visitor)
+    assert tab.evaluate(f"{WAITING}.length") == 2, "they may be wanted with a better key"
 
 
 def test_login_needs_a_signature_where_the_key_wants_one(
@@ -496,7 +514,7 @@ def test_login_needs_a_signature_where_the_key_wants_one(
     track(tab, "Add To Cart")
     arrived(tab, database, 2)
     settled(tab)
-    assert sum("signature" in line for line in visitor.console) == 2
+    assert sum("refused a message" in line for line in visitor.console) == 2
     show_visitor(page)
     assert names(page) == ["Home", "Add To Cart"]
     expect(page.get_by_text("Mallory")).to_have_count(0)
@@ -518,9 +536,9 @@ def test_calls_before_the_script_is_there_are_kept_with_their_times(
         Growlytics.deviceId();
     """
     scripts: list[Route] = []
-    visitor.context.route("**/sdk/growlytics.js", scripts.append)
+    visitor.context.route("**/sdk/growlytics.js", lambda route: scripts.append(route))  # noqa: PLW0108 - no builtin
     tab = visitor.context.new_page()
-    tab.goto(f"{shop.url}/")
+    tab.goto(f"{shop.url}/", wait_until="domcontentloaded")
     until(tab, lambda: len(scripts) == 1)
     before = tab.evaluate("Date.now()")
     tab.wait_for_timeout(500)

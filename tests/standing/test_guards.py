@@ -17,6 +17,8 @@ OPEN = {
     "healthz",
     "readyz",
     "static",
+    "sdk",
+    "sdk_version",
     "login.home",
     "login.form",
     "login.sign_in",
@@ -51,7 +53,8 @@ MEMBER = {
     "account.change_password",
 }
 EDITOR = {"merging.choose", "merging.merge", "merging.undo", "merging.redo", "merging.resume"}
-MACHINE = {f"api.{path[1:]}" for path in (*SMALLEST, "/api/v1/batch")}
+MACHINE = {f"api.{path[1:]}" for path in (*SMALLEST, "/api/v1/batch", "/api/v1/browser")}
+NO_KEY = b"{}"  # browsers have theirs in the body
 
 
 def _requests(app: Flask, endpoints: set[str]) -> Iterator[tuple[str, str]]:
@@ -94,7 +97,7 @@ def test_viewer_does_not_get_what_is_for_administrators_and_editors(app: Flask, 
 
 def test_machine_without_a_key_gets_the_one_401(app: Flask) -> None:
     for method, path in _requests(app, MACHINE):
-        answer = app.test_client().open(path, method=method)
+        answer = app.test_client().open(path, method=method, data=NO_KEY)
         assert answer.status_code == 401, path
         assert answer.json is not None
         assert answer.json["type"] == "AuthenticationError"
@@ -102,7 +105,7 @@ def test_machine_without_a_key_gets_the_one_401(app: Flask) -> None:
 
 def test_people_are_no_machines(app: Flask, alice: FlaskClient) -> None:
     for method, path in _requests(app, MACHINE):
-        assert alice.open(path, method=method).status_code == 401, path
+        assert alice.open(path, method=method, data=NO_KEY).status_code == 401, path
 
 
 def test_machine_door_asks_for_the_key_whichever_way_it_is_reached(app: Flask) -> None:
@@ -110,7 +113,7 @@ def test_machine_door_asks_for_the_key_whichever_way_it_is_reached(app: Flask) -
         views = {app.view_functions[endpoint] for endpoint in MACHINE}
     (view,) = views
     for _, path in _requests(app, MACHINE):
-        with app.test_request_context(path, method="POST"):
+        with app.test_request_context(path, method="POST", data=NO_KEY):
             answer = view()
             assert isinstance(answer, Response)
             assert answer.status_code == 401, path

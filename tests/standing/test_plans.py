@@ -91,6 +91,7 @@ def _thicken(database: Database) -> None:
             " FROM devices d JOIN customers c ON c.growlytics_id = d.did WHERE c.system_id IS NOT NULL",
             "INSERT INTO merges (member_id, target_id, merged_at, has_given_id, is_stopped)"
             " SELECT id, id - 1, created_at, is_bot, NOT is_bot FROM customers WHERE id > 1",
+            "INSERT INTO browser_messages SELECT id, id, created_at + 100000000000 FROM devices",
             "UPDATE customers SET merging_stopped_at = created_at WHERE system_id LIKE '%777'",
         ):
             connection.execute(text(statement))
