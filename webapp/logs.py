@@ -76,6 +76,11 @@ def answered(
     requests.log(level, "answered", extra={"fields": told}, exc_info=failure if status == 500 else None)
 
 
+def panel_failed(name: str, failure: BaseException) -> None:
+    """Note that a part of a page could not be shown, while the rest of it was."""
+    requests.error("panel failed", extra={"fields": {"panel": name}}, exc_info=failure)
+
+
 def configure(settings: Settings) -> None:
     """Let this process log as the settings say, for servers that don't do it themselves."""
     logging.config.dictConfig(configuration(settings))
