@@ -206,6 +206,14 @@ def test_refused_message_can_be_sent_again_mended(site: Site) -> None:
     assert len(site.events()) == 1
 
 
+def test_message_whose_id_is_no_text_is_told_so(site: Site) -> None:
+    answer = site.send(_page(site, id="a\udfff\x00"), _page(site, id="x" * 100))
+    assert [(one["id"], one["details"][0]["path"]) for one in answer["refused"]] == [
+        ("a\ufffd\ufffd", ["id"]),
+        ("x" * 64, ["id"]),
+    ]
+
+
 def test_attributes_past_the_limit_are_refused_alone(site: Site) -> None:
     many = {f"a{number}": number for number in range(101)}
     answer = site.send(_page(site), site.message("attributes", attributes=many))

@@ -33,6 +33,7 @@ def _machine_without_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("geoip_database", None),
         ("country_header", None),
         ("metrics_token", None),
+        ("demo_shop", False),
         ("log_level", "info"),
         ("log_format", None),
     ],
@@ -52,6 +53,7 @@ def test_every_setting_is_tested_here() -> None:
         "geoip_database",
         "country_header",
         "metrics_token",
+        "demo_shop",
         "log_level",
         "log_format",
     }

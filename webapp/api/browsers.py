@@ -8,7 +8,7 @@ from webapp import clock, origins
 from webapp import devices as known_devices
 from webapp.api import bodies, devices, errors, replies
 from webapp.api.bodies import Decoded
-from webapp.api.browser_shapes import Envelope, MessageReader
+from webapp.api.browser_shapes import LONGEST_MESSAGE_ID, Envelope, MessageReader
 from webapp.api.call import Call, received
 from webapp.api.errors import ApiError, fault
 from webapp.api.replies import Reply
@@ -141,11 +141,16 @@ def _answer(read: Sequence[_Read], sent: Sequence[_Sent], outcome: Outcome) -> R
     content: dict[str, Any] = {"success": not refused, "accepted": len(read) - len(refused)}
     if refused:
         content["refused"] = [
-            {"index": place, "id": read[place].message.id[:64], "details": refused[place]} for place in sorted(refused)
+            {"index": place, "id": _shown(read[place].message.id), "details": refused[place]}
+            for place in sorted(refused)
         ]
     if outcome.ignored:
         content["ignored"] = [one | {"index": sent[one["index"]].place} for one in outcome.ignored]
     return replies.of(content)
+
+
+def _shown(id_: str) -> str:
+    return errors.NOT_TEXT.sub("\ufffd", id_[:LONGEST_MESSAGE_ID])
 
 
 ENDPOINTS = {"/api/v1/browser": collect}
