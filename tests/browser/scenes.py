@@ -42,9 +42,9 @@ def overfull(shop: Shop) -> None:
     wide = {f"{number:02} {'x' * 46}": "W" * 2000 for number in range(90)}
     tell(shop, customer(LONG, T0, name="W" * 300, email=f"{'w' * 200}@example.com", mobile="9" * 300, **wide))
     tree: object = ["leaf", True, None, 1.5]
-    for depth in range(14):
+    for depth in range(12):
         tree = {f"{'k' * 60} {depth}": tree, "list": [depth] * 5}
-    shop.event("E" * 49, T0, LONG, Tree=tree, Arabic=ARABIC, Emoji=EMOJI, Empty="", **{"x" * 49: "V" * 90_000})
+    shop.event("E" * 49, T0, LONG, Tree=tree, Arabic=ARABIC, Emoji=EMOJI, Empty="", **{"x" * 49: "V" * 60_000})
     for number in range(80):
         shop.event(f"{EMOJI[:20]} {number}", T0 - number * MINUTE, LONG, Text=ARABIC)
     for number in range(12):
@@ -54,8 +54,8 @@ def overfull(shop: Shop) -> None:
         page = f"https://shop.example/{'p' * 400}"
         tell(shop, seen(did, at, "Viewed", CHROME, page=page, referrer=page, utm=utm, **MUMBAI))
         tell(shop, login(did, at + 1, LONG), login(did, at + 2, "another"))
-    for value in ("text", 17, True):
-        shop.customer(LONG, Type=value)
+    for number, value in enumerate(("text", 17, True)):
+        tell(shop, customer(LONG, T0 + number, Type=value))
     shop.customer("another", name=ARABIC, email="\u202egnorw", Emoji=EMOJI)
     with shop.database.write() as session:
         session.get_one(Workspace, shop.workspace.id).name = "W" * 100
@@ -71,6 +71,13 @@ def _website(shop: Shop, name: str) -> None:
             keys.create(session, shop.workspace.id, one, "browser")
 
 
+_UNFOLD = """(most) => {
+    const opened = {};
+    for (const one of document.querySelectorAll("details")) {
+        opened[one.className] = (opened[one.className] ?? 0) + 1;
+        one.open = opened[one.className] <= most;
+    }
+}"""
 Scene = Callable[[Shop], None]
 SCENES: tuple[Scene, ...] = (nothing, ordinary, overfull)
 
@@ -89,9 +96,10 @@ def addresses(shop: Shop) -> list[str]:
     for rule in shop.app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()) or rule.endpoint in _FILES:
             continue
-        for filled in _filled(shop, rule, people):
-            found.append(filled)
-            found += [filled + state.format(growlytics_id=people[-1]) for state in STATES.get(rule.endpoint, ()) if people]
+        filled = list(_filled(shop, rule, people))
+        found += filled
+        if people:
+            found += [filled[0] + state.format(growlytics_id=people[-1]) for state in STATES.get(rule.endpoint, ())]
     return [*found, "/nowhere", "/customers/nobody"]
 
 
@@ -138,17 +146,13 @@ def _invitation(shop: Shop) -> str:
         return users.invite(session, shop.workspace.id, "viewer")
 
 
-def open_pages(page: Page, shop: Shop) -> Iterator[str]:
-    """Open one page of HTML after the other, with everything on it unfolded."""
+def open_pages(page: Page, shop: Shop, most: int = 1000) -> Iterator[str]:
+    """Open one page of HTML after the other, with what it has folded away unfolded: so many of the same kind."""
     for path in addresses(shop):
         answer = page.request.get(path, max_redirects=0)
         if not 300 <= answer.status < 400 and "text/html" in answer.headers["content-type"]:
             page.goto(path)
-            unfold(page)
+            page.evaluate(_UNFOLD, most)
+            if page.locator("details[hx-get]").count():
+                page.wait_for_load_state("networkidle")
             yield path
-
-
-def unfold(page: Page) -> None:
-    """Open all that is folded away, and wait for what it loads."""
-    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    page.wait_for_load_state("networkidle")
