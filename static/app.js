@@ -1,4 +1,5 @@
-// What pages can't do by HTML alone: copy buttons, "/" for the search, and a question before revoking.
+// What pages can't do by HTML alone: copy buttons, a question before revoking, keys for the keyboard, and what htmx
+// leaves open: where the focus goes, and what happens when a part of a page doesn't come.
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
@@ -18,17 +19,146 @@ document.addEventListener("click", async (event) => {
   }, 1500);
 });
 
-document.addEventListener("keydown", (event) => {
-  const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
-  if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-  const search = document.querySelector(".search input");
-  if (!search) return;
-  event.preventDefault();
-  search.focus();
-  search.select();
-});
-
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
   if (question && !window.confirm(question)) event.preventDefault();
 });
+
+// Keys. What `j` and `k` go over gets the real focus, so that Enter does what it always does.
+
+const TYPING = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
+const ROWS = "#list tbody tr > :first-child a, .choice .row-link, #activities .event > summary";
+const KEYS = {
+  "/": () => search()?.select(),
+  "?": () => openHelp(),
+  j: () => step(1),
+  k: () => step(-1),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.key === "ArrowDown" && event.target === search()) {
+    event.preventDefault();
+    step(1);
+    return;
+  }
+  // One key alone can be in the way of those who speak to their computer: it can be switched off (WCAG 2.1.4).
+  if (event.target.closest(TYPING) || localStorage.getItem("keys") === "off" || !Object.hasOwn(KEYS, event.key)) return;
+  event.preventDefault();
+  KEYS[event.key]();
+});
+
+function search() {
+  return document.querySelector(".search input");
+}
+
+function step(by) {
+  const rows = [...document.querySelectorAll(ROWS)].filter((row) => row.offsetParent);
+  const here = rows.findIndex((row) => row.closest("tr, li, details").contains(document.activeElement));
+  // From elsewhere, to the first one in view: whoever has scrolled is reading there.
+  const next = here < 0 ? rows.findIndex((row) => row.getBoundingClientRect().top >= 0) : here + by;
+  rows[next]?.focus({ preventScroll: true });
+  rows[next]?.scrollIntoView({ block: "nearest" });
+}
+
+function openHelp() {
+  document.getElementById("keyboard")?.showModal();
+}
+
+document.addEventListener("click", (event) => {
+  const wantsTab = event.ctrlKey || event.metaKey || event.shiftKey;
+  if (wantsTab || !event.target.closest("[data-help]") || !document.getElementById("keyboard")) return;
+  event.preventDefault();
+  openHelp();
+});
+
+for (const box of document.querySelectorAll("[data-keys]")) {
+  box.checked = localStorage.getItem("keys") !== "off";
+  box.addEventListener("change", () => localStorage.setItem("keys", box.checked ? "on" : "off"));
+}
+
+// A swap keeps the focus: on what is the same in the new part of the page, with what has been typed meanwhile.
+
+let left = null;
+
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  left = detail.shouldSwap && detail.target.contains(document.activeElement) ? document.activeElement : null;
+});
+
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (!left || left.isConnected) return;
+  const before = left;
+  left = null;
+  const all = [...document.querySelectorAll(before.tagName)];
+  const again = [["id", "href"], ["id"]].map((marks) => all.find((one) => likeness(one, marks) === likeness(before, marks))).find(Boolean);
+  if (!again) return;
+  again.focus({ preventScroll: true });
+  if (detail.requestConfig.verb !== "get" || !before.matches(TYPING) || before.tagName === "SELECT") return;
+  again.value = before.value;
+  if (before.selectionStart !== null) again.setSelectionRange(before.selectionStart, before.selectionEnd);
+  if (detail.requestConfig.formData.get(before.name) !== before.value) again.dispatchEvent(new Event("input", { bubbles: true }));
+});
+
+// What tells one control from the others around it.
+function likeness(one, marks) {
+  const choice = /checkbox|radio/.test(one.type) ? one.value : "";
+  const words = one.matches("a, button") ? one.textContent.trim() : "";
+  return [one.name, choice, words, one.closest("[id]")?.id, ...marks.map((mark) => one.getAttribute(mark))].join("\n");
+}
+
+// A part that doesn't come says so where it would stand, and leaves the rest of the page alone.
+
+const failures = new WeakMap();
+
+for (const kind of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(kind, ({ detail }) => fail(detail));
+}
+
+document.addEventListener("htmx:beforeOnLoad", ({ detail }) => {
+  if (detail.xhr.status < 400) failures.get(detail.elt)?.remove();
+});
+
+function fail({ elt, target, xhr, requestConfig, pathInfo }) {
+  const page = new DOMParser().parseFromString(xhr.responseText, "text/html"); // which says what is wrong, if one came
+  const words = page.querySelector("main h1")
+    ? [...page.querySelectorAll("main h1, main h1 ~ p:not(:has(a))")].map((one) => one.textContent.trim())
+    : ["The server can’t be reached", "What you see here is from before."];
+  const former = failures.get(elt);
+  if (former?.isConnected && former.dataset.words === words.join()) return;
+  const box = document.createElement("div");
+  box.className = "warning failed";
+  box.role = "alert";
+  box.dataset.words = words.join();
+  box.append(paragraph(...words));
+  const again = document.createElement("button");
+  again.type = "button";
+  again.className = "small";
+  again.textContent = "Try again";
+  again.addEventListener("click", () => {
+    if (elt.isConnected) htmx.ajax(requestConfig.verb, pathInfo.requestPath, { source: elt });
+    else location.reload();
+  });
+  box.append(again);
+  if (xhr.status === 401) box.append(signIn());
+  former?.remove();
+  failures.set(elt, box);
+  if (target.matches("a, p, table, tbody")) target.before(box);
+  else target.prepend(box);
+}
+
+function paragraph(title, ...rest) {
+  const all = document.createElement("p");
+  const strong = document.createElement("strong");
+  strong.textContent = `${title}.`;
+  all.append(strong, ` ${rest.join(" ")}`);
+  return all;
+}
+
+// The page itself leads to the login and back.
+function signIn() {
+  const link = document.createElement("a");
+  link.className = "button small";
+  link.href = location.pathname + location.search;
+  link.textContent = "Sign in";
+  return link;
+}

@@ -18,6 +18,7 @@ _HTMX = {
     "includeIndicatorStyles": False,
     "refreshOnHistoryMiss": True,
     "selfRequestsOnly": True,
+    "timeout": 20_000,  # ms; after that, a part of a page says that it doesn't come
     "responseHandling": [
         {"code": "204", "swap": False},
         {"code": "[23]..", "swap": True},

@@ -10,17 +10,20 @@ from functools import partial
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from tests.conftest import settings_for
 from tests.server import LiveServer
-from tests.world import PASSWORD
-from webapp import users, workspaces
+from tests.world import PASSWORD, Shop
+from webapp import create_app, users, workspaces
 from webapp.db import Base, Database
 
 EMAIL = "asha@support.example"
+NOON = 1_773_144_000_000  # 2026-03-10, 17:30 in the workspace's zone
+PHONE: ViewportSize = {"width": 375, "height": 800}
+DESK: ViewportSize = {"width": 1440, "height": 900}
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
 
@@ -86,6 +89,17 @@ def _start_over(session: Session, who: users.Credentials) -> None:
 
 
 @pytest.fixture
+def shop(backend: Backend) -> Iterator[Shop]:
+    """The support agent's workspace. What is sent with it doesn't go by HTTP."""
+    app = create_app(settings_for(backend.server.database_url))
+    database: Database = app.extensions["database"]
+    with database.read() as session:
+        workspace = workspaces.find(session, None)
+    yield Shop(app, database, workspace, backend.server.key)
+    database.engine.dispose()
+
+
+@pytest.fixture
 def page(chromium: Browser, backend: Backend) -> Iterator[Page]:
     """A signed-in browser page. Errors of scripts and breaches of the Content-Security-Policy fail the test."""
     context = chromium.new_context(base_url=backend.url, viewport={"width": 1280, "height": 800})
@@ -94,11 +108,18 @@ def page(chromium: Browser, backend: Backend) -> Iterator[Page]:
     page.set_default_timeout(10_000)
     troubles: list[str] = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda message: troubles.append(message.text) if _is_trouble(message) else None)
     sign_in(page)
     yield page
     context.close()
     assert troubles == []
+
+
+def _is_trouble(message: ConsoleMessage) -> bool:
+    """Whether the browser complains, of more than a page that was asked for and answers with a 4xx."""
+    is_page = message.location["url"] == (message.page.url if message.page else None)
+    is_refusal = message.text.startswith("Failed to load resource: the server responded with a status of 4")
+    return message.type == "error" and not (is_page and is_refusal)
 
 
 def sign_in(page: Page) -> None:

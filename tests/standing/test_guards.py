@@ -49,6 +49,7 @@ MEMBER = {
     "profile.show",
     "profile.event",
     "profile.history",
+    "keyboard.show",
     "account.show",
     "account.change_password",
 }

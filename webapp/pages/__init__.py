@@ -7,7 +7,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from webapp import attributes, customers, db, doors, events, keys, logs, merges, users
-from webapp.pages import account, guards, login, merging, people, profile, settings, website
+from webapp.pages import account, guards, keyboard, login, merging, people, profile, settings, website
 
 # Who may pass each door. A page that isn't behind one of these guards fails tests/standing.
 DOORS = (
@@ -16,6 +16,7 @@ DOORS = (
     (profile.door, guards.member),
     (merging.door, guards.editor),
     (account.door, guards.member),
+    (keyboard.door, guards.member),
     (settings.door, guards.admin),
     (website.door, guards.admin),
 )
@@ -52,6 +53,7 @@ def error_response(error: Exception) -> ResponseReturnValue:
 
 _WORDS = {
     400: ("That request can't be read", "Go back and try again."),
+    401: ("You are signed out", "Sign in again to go on here."),
     403: ("That is not for you", "Your role in this workspace doesn't allow this. Ask an administrator."),
     404: ("Nothing here", "There is no such page, or it is not in your workspace."),
     405: ("That doesn't work here", "This address can't be used in that way."),

@@ -73,9 +73,10 @@ def anybody() -> None:
 def member() -> ResponseReturnValue | None:
     """Let in who is signed in and belongs to a workspace; send others to the login."""
     if not current_user.is_authenticated:
+        if htmx.is_request():
+            abort(401)  # the part of the page says so; the rest of it, and what somebody has typed there, stays
         target = request.full_path.rstrip("?") if request.method == "GET" else None
-        login = url_for("login.form", next=target)
-        return htmx.go(login) if htmx.is_request() else redirect(login)
+        return redirect(url_for("login.form", next=target))
     with database().read() as session:
         memberships = users.memberships(session, current_user.user_id)
     if not memberships:

@@ -1,0 +1,158 @@
+"""What real-browser tests look at: shops with nothing, with a usual amount and with too much in them; every page."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from flask import Flask
+from playwright.sync_api import Page
+from sqlalchemy import select
+from werkzeug.routing import Rule
+
+from tests.visitors import CHROME, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell
+from tests.world import Shop
+from webapp import demo, keys, users
+from webapp.models import Customer, Event, Workspace
+
+ORDINARY = 60  # customers: with the visitors among them, more than a page of the list
+ARABIC = "مرحبا بالعالم " * 12
+EMOJI = "👩‍👩‍👧‍👦🏳️‍🌈" * 30
+LONG = "w" * 255  # also as a System ID
+# What stands at the end of an address beside the page itself, by endpoint.
+STATES = {
+    "people.index": ["?status=registered", "?status=anonymous&bots=hidden", "?sort=created", "?q=a", "?q=nobody+at+all"],
+    "profile.show": ["?by=visit&show=visit&show=change&show=merge", "?event=nothing+like+it", "?attribute=a&q=a"],
+    "profile.history": ["?attribute=email"],
+    "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],
+}
+_FILES = {"static", "sdk", "sdk_version"}
+
+
+def nothing(shop: Shop) -> None:
+    """A shop on its first day."""
+
+
+def ordinary(shop: Shop) -> None:
+    """Some shoppers of the demonstration, and a browser key on the website's settings."""
+    demo.fill(shop.database, shop.workspace, ORDINARY, lambda _: None)
+    _website(shop, "Website")
+
+
+def overfull(shop: Shop) -> None:
+    """One customer with as much of everything as comes in, in all scripts, and names that never end."""
+    wide = {f"{number:02} {'x' * 46}": "W" * 2000 for number in range(90)}
+    tell(shop, customer(LONG, T0, name="W" * 300, email=f"{'w' * 200}@example.com", mobile="9" * 300, **wide))
+    tree: object = ["leaf", True, None, 1.5]
+    for depth in range(12):
+        tree = {f"{'k' * 60} {depth}": tree, "list": [depth] * 5}
+    shop.event("E" * 49, T0, LONG, Tree=tree, Arabic=ARABIC, Emoji=EMOJI, Empty="", **{"x" * 49: "V" * 60_000})
+    for number in range(80):
+        shop.event(f"{EMOJI[:20]} {number}", T0 - number * MINUTE, LONG, Text=ARABIC)
+    for number in range(12):
+        at, did = T0 + number * 60 * MINUTE, f"{'d' * 60}{number}"
+        tell(shop, launched(did, at, deviceName="D" * 100, osVersion="O" * 100, appVersion="A" * 100))
+        utm = dict.fromkeys(("source", "medium", "campaign", "term", "content"), "U" * 200)
+        page = f"https://shop.example/{'p' * 400}"
+        tell(shop, seen(did, at, "Viewed", CHROME, page=page, referrer=page, utm=utm, **MUMBAI))
+        tell(shop, login(did, at + 1, LONG), login(did, at + 2, "another"))
+    for number, value in enumerate(("text", 17, True)):
+        tell(shop, customer(LONG, T0 + number, Type=value))
+    shop.customer("another", name=ARABIC, email="\u202egnorw", Emoji=EMOJI)
+    with shop.database.write() as session:
+        session.get_one(Workspace, shop.workspace.id).name = "W" * 100
+        for number in range(5):
+            keys.create(session, shop.workspace.id, f"{number}{'K' * 99}")
+    _website(shop, "B" * 100)
+
+
+def _website(shop: Shop, name: str) -> None:
+    with shop.database.write() as session:
+        session.get_one(Workspace, shop.workspace.id).allowed_origins = "https://shop.example"
+        for one in (name, "Another"):
+            keys.create(session, shop.workspace.id, one, "browser")
+
+
+_UNFOLD = """(most) => {
+    const opened = {};
+    for (const one of document.querySelectorAll("details")) {
+        opened[one.className] = (opened[one.className] ?? 0) + 1;
+        one.open = opened[one.className] <= most;
+    }
+}"""
+Scene = Callable[[Shop], None]
+SCENES: tuple[Scene, ...] = (nothing, ordinary, overfull)
+
+
+def empty(shop: Shop) -> None:
+    """Take away what a scene has made beside customers, which the next test's fixtures take away."""
+    with shop.database.write() as session:
+        workspace = session.get_one(Workspace, shop.workspace.id)
+        workspace.name, workspace.allowed_origins, workspace.login_secret = "My shop", "", None
+
+
+def addresses(shop: Shop) -> list[str]:
+    """Every address that answers to GET, from the map of the routes, in all states that are listed for it."""
+    people = list(_people(shop))
+    found = []
+    for rule in shop.app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()) or rule.endpoint in _FILES:
+            continue
+        filled = list(_filled(shop, rule, people))
+        found += filled
+        if people:
+            found += [filled[0] + state.format(growlytics_id=people[-1]) for state in STATES.get(rule.endpoint, ())]
+    return [*found, "/nowhere", "/customers/nobody"]
+
+
+def _people(shop: Shop) -> Iterator[str]:
+    """The customers with the most and the fewest events, one of whom merging has stopped, and an anonymous visitor."""
+    of_shop = select(Customer).where(Customer.workspace_id == shop.workspace.id, Customer.root_id.is_(None))
+    most, registered = Customer.event_count.desc(), Customer.system_id.is_not(None)
+    with shop.database.read() as session:
+        for query in (
+            of_shop.where(registered).order_by(most),
+            of_shop.where(registered).order_by(Customer.event_count),
+            of_shop.where(Customer.merging_stopped_at.is_not(None)),
+            of_shop.where(~registered).order_by(most),
+        ):
+            one = session.scalars(query.limit(1)).one_or_none()
+            if one is not None:
+                yield one.growlytics_id
+
+
+def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
+    """The rule's address with what it wants in it; none where the shop has nothing of that kind."""
+    wanted = set(re.findall(r"<(?:[^:<>]+:)?([^<>]+)>", rule.rule))
+    unknown = wanted - {"growlytics_id", "cursor", "token"}
+    assert not unknown, f"{rule.rule}: say here what stands for {unknown}, so that its page is looked at too"
+    for growlytics_id in people if "growlytics_id" in wanted else [""]:
+        path = rule.rule.replace("<growlytics_id>", growlytics_id)
+        if "cursor" in wanted:
+            cursor = _event(shop, growlytics_id)
+            if cursor is None:
+                continue
+            path = path.replace("<cursor>", cursor)
+        yield path.replace("<token>", _invitation(shop)) if "token" in wanted else path
+
+
+def _event(shop: Shop, growlytics_id: str) -> str | None:
+    query = select(Event).join(Customer, Customer.id == Event.customer_id)
+    with shop.database.read() as session:
+        event = session.scalars(query.where(Customer.growlytics_id == growlytics_id).limit(1)).first()
+    return event and f"{event.reported_at}.{event.id}"
+
+
+def _invitation(shop: Shop) -> str:
+    with shop.database.write() as session:
+        return users.invite(session, shop.workspace.id, "viewer")
+
+
+def open_pages(page: Page, shop: Shop, most: int = 1000) -> Iterator[str]:
+    """Open one page of HTML after the other, with what it has folded away unfolded: so many of the same kind."""
+    for path in addresses(shop):
+        answer = page.request.get(path, max_redirects=0)
+        if not 300 <= answer.status < 400 and "text/html" in answer.headers["content-type"]:
+            page.goto(path)
+            page.evaluate(_UNFOLD, most)
+            if page.locator("details[hx-get]").count():
+                page.wait_for_load_state("networkidle")
+            yield path

@@ -1,0 +1,118 @@
+"""axe finds nothing on any page, in light and in dark, on a phone and on a desk, however much the page shows."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests import server
+from tests.browser import scenes
+from tests.browser.conftest import PHONE, DESK
+from tests.browser.scenes import Scene
+from tests.server import LiveServer
+from tests.world import Shop
+
+OPTIONS = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "rules": {"target-size": {"enabled": True}},  # 24 pixels; off unless asked for
+    "resultTypes": ["violations"],
+    "preload": False,  # nothing here lies with others
+}
+# The markup is the same in both: in the dark only the colours need another look.
+THEMES: dict[Literal["light", "dark"], dict[str, Any]] = {
+    "light": OPTIONS,
+    "dark": {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}, "preload": False},
+}
+
+
+# What happens to lie under a heading that sticks, where the page is scrolled to, can be scrolled from under it.
+_UNSTICK = """for (const one of document.querySelectorAll("*"))
+    if (getComputedStyle(one).position === "sticky") one.style.position = "static";"""
+
+
+@pytest.fixture(scope="module")
+def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A real server on SQLite: pages look the same with both engines."""
+    folder = tmp_path_factory.mktemp("live")
+    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
+        yield started
+
+
+@pytest.fixture(params=scenes.SCENES, ids=lambda scene: scene.__name__)
+def filled(request: pytest.FixtureRequest, shop: Shop) -> Iterator[Shop]:
+    """The shop with nothing, with a usual amount, with too much in it."""
+    scene: Scene = request.param
+    scene(shop)
+    yield shop
+    scenes.empty(shop)
+
+
+def _violations(page: Page, options: dict[str, Any]) -> list[str]:
+    """In words: which rule, where."""
+    page.evaluate(_UNSTICK)
+    found: dict[str, Any] = Axe().run(page, options=options).response
+    return [
+        f"{one['id']}: {node['target']} {node['html'][:200]} {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"][:3]
+    ]
+
+
+def _violations_in_both_themes(page: Page) -> list[str]:
+    found = []
+    for theme, options in THEMES.items():
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        found += [f"{theme} {page.viewport_size} {page.url} {one}" for one in _violations(page, options)]
+    return found
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_axe_finds_nothing_on_any_page(page: Page, filled: Shop, size: Any) -> None:
+    page.set_viewport_size(size)
+    seen, found = 0, []
+    for _ in scenes.open_pages(page, filled, most=3):
+        found += _violations_in_both_themes(page)
+        seen += 1
+    assert seen > 5
+    assert not found, "\n\n".join(found)
+
+
+def test_axe_finds_nothing_before_signing_in(page: Page, shop: Shop) -> None:
+    page.context.clear_cookies()
+    with_invitation = next(path for path in scenes.addresses(shop) if path.startswith("/invitations/"))
+    found = []
+    for path in ("/login", "/login?next=/customers", with_invitation, "/invitations/ended", "/nowhere"):
+        page.goto(path)
+        found += _violations_in_both_themes(page)
+    page.goto("/login")
+    page.get_by_label("E-mail").fill("nobody@example.com")
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    found += _violations_in_both_themes(page)
+    assert not found, "\n\n".join(found)
+
+
+def test_axe_finds_nothing_in_faults_dialogs_and_boxes_of_failure(page: Page, shop: Shop) -> None:
+    scenes.ordinary(shop)
+    page.goto("/settings/workspace")
+    page.get_by_label("Visitors merged").fill("many")
+    page.get_by_role("button", name="Save").click()
+    found = _violations_in_both_themes(page)
+    page.goto("/settings/account")
+    page.get_by_label("Current password").fill("wrong")
+    page.get_by_label("New password").fill("an entirely new secret")
+    page.get_by_role("button", name="Change password").click()
+    found += _violations_in_both_themes(page)
+    page.goto("/settings/keys")
+    page.get_by_label("Name of the new key").fill("Backend")
+    page.get_by_role("button", name="Create key").click()
+    expect(page.get_by_text("is made")).to_be_visible()
+    found += _violations_in_both_themes(page)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    found += _violations_in_both_themes(page)
+    scenes.empty(shop)
+    assert not found, "\n\n".join(found)

@@ -1,0 +1,214 @@
+"""How pages behave while their parts come and go: nothing jumps, the focus stays, and failures stay in their box."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
+
+from tests import server
+from tests.browser.conftest import DESK, NOON, PHONE, Backend, sign_in
+from tests.server import LiveServer
+
+SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+ERROR_PAGE = "<main><h1>The database can't be reached</h1><p>Nothing is lost.</p></main>"
+# What the browser itself counts as a shift of the layout, over the life of a page: the sum of its scores.
+SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver((list) => { for (const one of list.getEntries()) window.shifted += one.value; })
+    .observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@pytest.fixture(scope="module")
+def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A real server on SQLite: pages behave the same with both engines."""
+    folder = tmp_path_factory.mktemp("live")
+    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _customers(backend: Backend) -> None:
+    many = {f"Attribute {number:02}": number for number in range(14)}
+    backend.customer("A-1001", name="Asha Rao", email="asha@example.com", **many)
+    backend.customer("A-1002", name="Ravi Iyer", email="ravi@example.com")
+    backend.event("A-1001", "Add To Cart", NOON, Product="Mixer")
+    backend.event("A-1001", "Purchased", NOON + 1000, Amount=732.23)
+
+
+@pytest.fixture
+def rough_page(chromium: Browser, backend: Backend) -> Iterator[Page]:
+    """A signed-in page whose browser may complain: of requests that fail on purpose."""
+    context = chromium.new_context(base_url=backend.url)
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    sign_in(page)
+    yield page
+    context.close()
+
+
+def _profile(page: Page) -> None:
+    page.goto("/customers?q=A-1001")
+    page.get_by_role("link", name="Asha Rao").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Asha Rao")
+
+
+def _search(page: Page, text: str) -> None:
+    page.get_by_role("searchbox", name="Search customers").press_sequentially(text)
+
+
+def _held_back(page: Page, pattern: str, milliseconds: int) -> None:
+    """Answer such requests later."""
+
+    def hold(route: Route) -> None:
+        page.wait_for_timeout(milliseconds)
+        route.continue_()
+
+    page.route(re.compile(pattern), hold)
+
+
+def test_focus_and_what_is_typed_stay_while_results_come(page: Page) -> None:
+    page.goto("/customers")
+    _search(page, "as")
+    expect(page.locator("#list")).to_contain_text("1 match")
+    page.keyboard.type("ha")
+    expect(page).to_have_url(re.compile("q=asha$"))
+    field = page.get_by_role("searchbox", name="Search customers")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("asha")
+
+
+def test_focus_stays_in_a_filter_that_is_swapped_itself(page: Page) -> None:
+    _profile(page)
+    field = page.get_by_label("From")
+    field.fill("2020-01-01")
+    expect(page).to_have_url(re.compile("from=2020-01-01"))
+    expect(field).to_be_focused()
+
+
+def test_line_on_top_shows_only_when_an_answer_takes_long(page: Page) -> None:
+    page.goto("/customers")
+    assert _line(page) == "none"
+    _held_back(page, r"q=asha$", 900)
+    _search(page, "asha")
+    page.wait_for_selector(".htmx-request")
+    assert _opacity_of_line(page) == 0, "not before 200 ms"
+    page.wait_for_timeout(500)
+    assert _opacity_of_line(page) == 1
+    expect(page.locator("#list")).to_contain_text("1 match")
+    assert _line(page) == "none"
+
+
+def _line(page: Page) -> str:
+    return str(page.evaluate("getComputedStyle(document.documentElement, '::before').content"))
+
+
+def _opacity_of_line(page: Page) -> float:
+    return float(page.evaluate("getComputedStyle(document.documentElement, '::before').opacity"))
+
+
+@SIZES
+def test_nothing_jumps(page: Page, size: ViewportSize) -> None:
+    page.set_viewport_size(size)
+    page.add_init_script(SHIFTS)
+    page.goto("/customers")
+    head = page.locator(".page-head").bounding_box()
+    _search(page, "asha")
+    expect(page.locator("#list")).to_contain_text("1 match")
+    assert page.locator(".page-head").bounding_box() == head
+    _profile(page)
+    page.wait_for_timeout(300)
+    assert page.evaluate("shifted") < 0.01
+
+
+def test_back_and_reload_show_the_same_page(page: Page) -> None:
+    page.goto("/customers")
+    _search(page, "asha")
+    expect(page.locator("#list")).to_contain_text("1 match")
+    searched = page.locator("#list tbody").inner_text()
+    page.reload()
+    assert page.locator("#list tbody").inner_text() == searched
+    page.get_by_role("link", name="Asha Rao").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Asha Rao")
+    page.go_back()
+    expect(page.get_by_role("searchbox", name="Search customers")).to_have_value("asha")
+    assert page.locator("#list tbody").inner_text() == searched
+
+
+def _answers(status: int) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(status=status, content_type="text/html", body=ERROR_PAGE)
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_failure_stays_in_its_box_until_it_is_tried_again(rough_page: Page, status: int) -> None:
+    page = rough_page
+    page.goto("/customers")
+    page.route(re.compile(r"q=asha$"), _answers(status))
+    _search(page, "asha")
+    box = page.get_by_role("alert")
+    expect(box).to_contain_text("The database can't be reached. Nothing is lost.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Customer Profiles")
+    expect(page.locator("#list tbody tr")).to_have_count(2)
+    page.unroute(re.compile(r"q=asha$"))
+    box.get_by_role("button", name="Try again").click()
+    expect(page.locator("#list")).to_contain_text("1 match")
+    expect(box).to_have_count(0)
+
+
+def test_panel_that_fails_leaves_the_other_panels_alone(rough_page: Page) -> None:
+    page = rough_page
+    _profile(page)
+    page.route(re.compile(r"from=2020"), lambda route: route.abort())
+    page.get_by_label("From").fill("2020-01-01")
+    box = page.locator("#activities").get_by_role("alert")
+    expect(box).to_contain_text("The server can’t be reached.")
+    expect(page.locator("details.event")).to_have_count(2)
+    page.get_by_label("Filter attributes").fill("Attribute 03")
+    expect(page.locator("#attribute-rows tr")).to_have_count(1)
+    expect(box).to_be_visible()
+    page.unroute(re.compile(r"from=2020"))
+    box.get_by_role("button", name="Try again").click()
+    expect(box).to_have_count(0)
+    expect(page).to_have_url(re.compile("from=2020-01-01"))
+
+
+def test_server_that_is_away_is_told_and_found_again(rough_page: Page, backend: Backend) -> None:
+    page = rough_page
+    page.goto("/customers")
+    backend.server.stop()
+    _search(page, "asha")
+    box = page.get_by_role("alert")
+    expect(box).to_contain_text("The server can’t be reached.")
+    backend.server.start()
+    box.get_by_role("button", name="Try again").click()
+    expect(page.locator("#list")).to_contain_text("1 match")
+
+
+def test_who_is_signed_out_meanwhile_is_told_and_comes_back_to_the_same_page(rough_page: Page) -> None:
+    page = rough_page
+    _profile(page)
+    profile = page.url
+    page.context.clear_cookies()
+    page.get_by_label("Filter attributes").fill("03")
+    box = page.get_by_role("alert")
+    expect(box).to_contain_text("You are signed out.")
+    expect(page.locator("details.event")).to_have_count(2)
+    box.get_by_role("link", name="Sign in").click()
+    page.get_by_label("E-mail").fill("asha@support.example")
+    page.get_by_label("Password").fill("correct horse battery staple")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(profile)
+
+
+def test_page_that_asks_by_itself_says_once_that_the_server_is_away(rough_page: Page, backend: Backend) -> None:
+    page = rough_page
+    page.goto("/settings/website")
+    page.get_by_role("button", name="Make a browser key").click()
+    backend.server.stop()
+    box = page.get_by_role("alert")
+    expect(box).to_contain_text("The server can’t be reached.")
+    page.wait_for_timeout(4500)
+    expect(box).to_have_count(1)
+    backend.server.start()
+    expect(box).to_have_count(0)

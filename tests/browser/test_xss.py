@@ -1,0 +1,162 @@
+"""No text that comes in becomes a script or markup, on any page, in a real browser. (S3 of the battery.)"""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests import server
+from tests.browser import payloads, scenes
+from tests.browser.conftest import Backend
+from tests.browser.payloads import ALL, CANARY, EVIL, MARKS, SHORT
+from tests.server import LiveServer
+from tests.visitors import MINUTE, T0, customer, launched, login, seen, tell, values
+from tests.world import Shop
+from webapp import keys
+from webapp.models import Workspace
+
+WHO = f"u{EVIL}"
+PARAMETERS = {
+    "/customers": ("q", "status", "sort", "bots", "older_than", "newer_than"),
+    "profile": ("q", "attribute", "event", "from", "to", "by", "show", "older_than"),
+    "profile/history": ("attribute",),
+    "profile/merges": ("q", "with"),
+    "/login": ("next",),
+    "/settings/website": ("key", "mark"),
+}
+
+
+@pytest.fixture(scope="module")
+def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A real server on SQLite: both engines give back what they were given."""
+    folder = tmp_path_factory.mktemp("live")
+    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
+        yield started
+
+
+@pytest.fixture
+def evil_shop(shop: Shop, backend: Backend) -> Iterator[Shop]:
+    """A shop all of whose texts are payloads: those of customers, of events, of devices and of its own people."""
+    with shop.database.write() as session:
+        session.get_one(Workspace, shop.workspace.id).name = EVIL
+        for name in (EVIL, *SHORT):
+            keys.create(session, shop.workspace.id, name, "browser")
+        _, key = keys.create(session, shop.workspace.id, EVIL)
+    _events(shop)
+    _attributes(Shop(shop.app, shop.database, shop.workspace, key))
+    _devices(shop)
+    _turned_away(shop, backend)
+    yield shop
+    scenes.empty(shop)
+
+
+def _events(shop: Shop) -> None:
+    for number, payload in enumerate(ALL):
+        nested = {payload: [payload, {payload: payload}]}
+        name = SHORT[number] if number < len(SHORT) else "Viewed"
+        shop.event(name, T0 - number * MINUTE, WHO, **{SHORT[number % len(SHORT)]: payload, "Nested": nested})
+
+
+def _attributes(shop: Shop) -> None:
+    for number in range(0, len(ALL), 35):
+        told = {f"a{place}": payload for place, payload in enumerate(ALL[number : number + 35])}
+        who = WHO if number == 0 else f"{ALL[number]}{number}"
+        shop.customer(who, name=ALL[number + 1], email=f"{ALL[number + 2]}@example.com", mobile=ALL[number + 3], **told)
+    shop.customer(WHO, **{name: "a" for name in SHORT[:8]})
+    shop.customer(WHO, **{name: 1 for name in SHORT[:8]}, a0=2)  # of another type: not stored, and told
+    shop.customer(WHO, a1="another value", email="new@example.com")
+    shop.customer("<b>nobody", name="")
+
+
+def _devices(shop: Shop) -> None:
+    for number, payload in enumerate((*ALL[:12], *ALL[-10:])):
+        did, at = f"d{number}{payload}"[:200], T0 + number * 60 * MINUTE
+        info = ("deviceModel", "deviceManufacturer", "osName", "osVersion", "appVersionName", "language", "platform")
+        utm = dict.fromkeys(("source", "medium", "campaign", "term", "content"), payload)
+        place = {"country": "IN", "region": payload, "city": payload}
+        tell(shop, launched(did, at, **dict.fromkeys(info, payload)))
+        tell(shop, seen(did, at, "Seen", payload, page=payload, referrer=f"https://{payload}/", utm=utm, **place))
+        tell(shop, seen(did, at + 1, "Seen", payload, page="javascript:xss()", referrer="javascript:xss()"))
+        tell(shop, values(did, at + 2, **{"a5": payload}))
+        if number % 2:
+            tell(shop, login(did, at + 3, WHO))
+    tell(shop, customer("another", T0), login("d0", T0, "another"))
+
+
+def _turned_away(shop: Shop, backend: Backend) -> None:
+    with shop.database.write() as session:
+        _, key = keys.create(session, shop.workspace.id, "Website", "browser")
+    body = json.dumps({"key": key, "did": "d" * 32, "sentAt": 0, "messages": []}).encode()
+    for origin in (EVIL, '"><svg data-xss onload=xss()>', "javascript:xss()", "https://x.example/<img data-xss>"):
+        request = urllib.request.Request(f"{backend.url}/api/v1/browser", body, {"Origin": origin})  # noqa: S310
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(request, timeout=10)  # noqa: S310
+
+
+def _caught(page: Page) -> list[Any]:
+    """What has run or broken the policy on this page, and the markup that payloads have made."""
+    return [*page.evaluate("caught"), *page.evaluate(f"({MARKS})(document)")]
+
+
+def test_payloads_stay_texts_on_every_page(page: Page, evil_shop: Shop) -> None:
+    page.add_init_script(CANARY)
+    page.on("dialog", lambda dialog: pytest.fail(f"a dialog: {dialog.message}"))
+    shown = 0
+    for path in scenes.open_pages(page, evil_shop):
+        assert not _caught(page), path
+        shown += page.get_by_text("xss()").count()
+    assert shown > 500, "the payloads are there, as texts"
+
+
+def test_payloads_stay_texts_where_pages_repeat_what_they_were_asked(page: Page, evil_shop: Shop) -> None:
+    page.add_init_script(CANARY)
+    profile = evil_shop.profile_path(WHO)
+    for path, names in PARAMETERS.items():
+        address = path.replace("profile", profile)
+        asked = [f"{address}?{'&'.join(f'{name}={quote(payload)}' for name in names)}" for payload in ALL[::7]]
+        answers = [page.request.get(one, max_redirects=0).text() for one in asked]
+        page.goto(asked[0])
+        assert not _caught(page), path
+        parsed = f"texts.map((text) => new DOMParser().parseFromString(text, 'text/html')).flatMap({MARKS})"
+        assert not page.evaluate(f"(texts) => {parsed}", answers), path
+
+
+def test_payloads_stay_texts_in_what_htmx_swaps_in(page: Page, evil_shop: Shop) -> None:
+    page.add_init_script(CANARY)
+    page.goto("/customers")
+    for payload in (EVIL, *payloads.ALL[16:20]):
+        page.get_by_role("searchbox", name="Search customers").fill(payload)
+        expect(page.locator("#list")).to_contain_text(f"for “{payload}”")
+        assert not _caught(page)
+    page.goto(evil_shop.profile_path(WHO))
+    page.get_by_label("Filter attributes").fill("details")
+    expect(page.locator("#attribute-rows tr")).to_have_count(2)
+    page.locator("#older").scroll_into_view_if_needed()
+    expect(page.locator("details.event")).to_have_count(100)
+    assert not _caught(page)
+
+
+def test_payloads_stay_texts_in_forms_that_come_back(page: Page, evil_shop: Shop) -> None:
+    page.add_init_script(CANARY)
+    page.goto("/settings/workspace")
+    for field in page.locator("main input:not([type=hidden], [type=checkbox]), main textarea").all():
+        if field.is_visible():
+            field.evaluate("(one, payload) => { one.removeAttribute('maxlength'); one.value = payload; }", EVIL)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Give a whole number")).to_be_visible()
+    assert not _caught(page)
+    page.goto("/settings/website")
+    page.get_by_label("Allowed origins").fill("\n".join(ALL[:50]))
+    page.locator("form", has=page.get_by_label("Allowed origins")).get_by_role("button", name="Save").click()
+    expect(page.locator("#origins-fault")).to_contain_text("xss()")
+    assert not _caught(page)
+    page.goto("/settings/keys")
+    page.get_by_label("Name of the new key").fill(EVIL)
+    page.get_by_role("button", name="Create key").click()
+    expect(page.get_by_role("status")).to_contain_text(EVIL)
+    assert not _caught(page)
