@@ -11,7 +11,7 @@ from sqlalchemy import ClauseElement, ColumnElement, Select, bindparam, func, or
 from sqlalchemy import update as sql_update
 from sqlalchemy.orm import Session
 
-from webapp import db, search
+from webapp import db, lookups, search
 from webapp.customers import Owner
 from webapp.db import Base
 from webapp.ingest.arrival import Arrival
@@ -74,6 +74,7 @@ class _Held:
     until_at: int
     value: str
     is_current: bool
+    lookup: int
     received_at: int
     source: str
     key_id: int | None
@@ -153,8 +154,9 @@ class _Book:
             # By the server's clock the later arrival is the later value, also within one ms or after a clock step.
             at = received_at if before is None else max(received_at, _effective(before) + 1)
         source, device = update.source, update.device
+        lookup = lookups.of_text(self._arrival.workspace.id, name, text)
         return _Held(
-            update.owner.id, name, at, id_, at, text, False, received_at, source.name, source.key_id,
+            update.owner.id, name, at, id_, at, text, False, lookup, received_at, source.name, source.key_id,
             None if device is None else device.id, is_new=True,
         )  # fmt: skip
 
