@@ -87,7 +87,17 @@ class _Held:
         return self.customer_id, self.name, self.reported_at, self.id
 
 
-AnyValue = TypeVar("AnyValue", AttributeValue, _Held)
+class Ranked(NamedTuple):
+    """As much of a value as it takes to find the latest one of several; the fields are those of AttributeValue."""
+
+    name: str
+    value: str
+    id: int
+    until_at: int
+    received_at: int
+
+
+AnyValue = TypeVar("AnyValue", AttributeValue, _Held, Ranked)
 _HELD = tuple(field.name for field in fields(_Held) if field.name != "is_new")
 
 
@@ -139,7 +149,7 @@ class _Book:
         elif row.key not in self._known:
             self._known.add(row.key)
             self._written[row.key] = row
-            if before is None or _rank(row) > _rank(before):
+            if before is None or rank(row) > rank(before):
                 row.is_current, present[key] = True, row
                 if before is not None:
                     before.is_current = False
@@ -221,12 +231,12 @@ def _digest(text: str, device: Device | None) -> int:
     return int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest(), "big") >> 1 or 1
 
 
-def _effective(row: AttributeValue | _Held) -> int:
+def _effective(row: AttributeValue | _Held | Ranked) -> int:
     """When a value last held, epoch ms. A client's clock that is ahead counts as the time of arrival."""
     return row.until_at if row.id == 0 else min(row.until_at, row.received_at)
 
 
-def _rank(row: AttributeValue | _Held) -> tuple[int, str]:
+def rank(row: AttributeValue | _Held | Ranked) -> tuple[int, str]:
     """What decides which of two values is the later one; between two of one moment a fixed order of their texts."""
     return _effective(row), row.value
 
@@ -241,7 +251,7 @@ def _latest(rows: Iterable[AnyValue]) -> dict[str, AnyValue]:
     """The latest of several profiles' values, by attribute."""
     best: dict[str, AnyValue] = {}
     for row in rows:
-        if row.name not in best or _rank(row) > _rank(best[row.name]):
+        if row.name not in best or rank(row) > rank(best[row.name]):
             best[row.name] = row
     return best
 
@@ -323,7 +333,7 @@ def history(session: Session, workspace_id: int, ids: Sequence[int], name: str) 
     if not rows:
         raise NotFoundError(name)
     type_ = types_of(session, workspace_id, [name])[name]
-    ranked = sorted(rows, key=lambda row: _rank(row[0]), reverse=True)
+    ranked = sorted(rows, key=lambda row: rank(row[0]), reverse=True)
     runs = [list(run) for _, run in groupby(ranked, key=lambda row: row[0].value)]
     return [
         Former(type_, json.loads(row.value), row.reported_at, run[0][0].until_at, row.received_at, row.source, key)

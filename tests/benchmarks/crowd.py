@@ -24,8 +24,7 @@ COLUMNS = {
     "device_logins": "device_id at id customer_id received_at source key_id",
     "merges": "id member_id target_id merged_at device_id login_at login_id has_given_id is_stopped",
     "visits": "customer_id started_at device_id ended_at event_count entry_at entry exit_at exit_page place_at place",
-    "attribute_values": "customer_id name reported_at id until_at value is_current lookup received_at source"
-    " key_id",
+    "attribute_values": "customer_id name reported_at id until_at value is_current lookup received_at source key_id",
     "event_counts": "customer_id name count",
     "events": "customer_id reported_at id name attributes received_at device_id context",
     "search_terms": "workspace_id term is_tail customer_id field",
