@@ -108,7 +108,7 @@ def _written(form: Callable[[str], str], name: str, meant: Condition) -> str:
     return plain if is_clear else form('"' + name.replace('"', '""') + '"')
 
 
-_NAME = r'(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>[^"\s](?:[^"]*?[^"\s])?))'
+_NAME = r'(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>[^"\s](?:[^"]*?[^"\s])??))'
 _RANGE = r"(?: from (?P<since>\S+))?(?: to (?P<until>\S+))?(?: in (?P<days>\d+) days?)?"
 _FORMS: dict[str, re.Pattern[str]] = {
     kind: re.compile(form, re.DOTALL | re.ASCII)

@@ -104,6 +104,7 @@ class Roster:
         self._is_tested = bool(left)
         self._matching = Matching(session, workspace, left)
         few = self._matching.candidates() if left else None
+        self._everybody: int | None = None  # where a page has shown them all
         self._few = None if few is None else matching.rows_of(session, few, self._is_shown())
 
     def _is_shown(self) -> ColumnElement[bool]:
@@ -119,6 +120,8 @@ class Roster:
         start = beside.older_than if beside.newer_than is None else beside.newer_than
         way = self._walk(start, PAGE_SIZE + 1, MOST_LOOKED_AT, to_older=to_older)
         found = way.found[:PAGE_SIZE]
+        if start is None and way.is_over and len(way.found) <= PAGE_SIZE:
+            self._everybody = len(found)
         far: Cursor | None = None
         looked: Looked | None = None
         if len(way.found) > PAGE_SIZE:
@@ -139,6 +142,8 @@ class Roster:
 
     def count(self, known: int = 0) -> Count:
         """How many there are: counted where that is quick, else told from a sample. `known`: so many have been seen."""
+        if self._everybody is not None:
+            return Count(self._everybody, "exact")
         most = _MOST_TESTED if self._is_tested else MOST_COUNTED
         there = self._count_stretch(most + 1) if self._few is None else len(self._few)
         if self._few is not None or (self._is_tested and there <= most):
