@@ -7,9 +7,8 @@ from flask.testing import FlaskClient
 
 from tests.visitors import GOOGLEBOT, T0, login, page, part, seen, tell, words
 from tests.world import Shop, submit
-from webapp import clock, customers
+from webapp import clock, customers, roster
 from webapp.models import Customer, Login, Workspace
-from webapp.pages import people
 
 DAY = 86_400_000
 NOW = 1_750_000_000_000
@@ -17,7 +16,7 @@ NOW = 1_750_000_000_000
 
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(customers, "PAGE_SIZE", 3)
+    monkeypatch.setattr(roster, "PAGE_SIZE", 3)
 
 
 def _names(browser: FlaskClient, path: str = "/customers") -> list[str]:
@@ -62,7 +61,7 @@ def test_list_is_headed_and_counted(shop: Shop, alice: FlaskClient) -> None:
 def test_count_stops_where_a_page_would_wait_for_it(
     shop: Shop, alice: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(people, "_MOST_COUNTED", 3)
+    monkeypatch.setattr(roster, "MOST_COUNTED", 3)
     _fill(shop, 3)
     assert "3 customers" in words(page(alice, "/customers"))
     _anonymous(shop)

@@ -11,7 +11,7 @@ from sqlalchemy import ClauseElement, ColumnElement, Select, bindparam, func, or
 from sqlalchemy import update as sql_update
 from sqlalchemy.orm import Session
 
-from webapp import db, search
+from webapp import db, lookups, search
 from webapp.customers import Owner
 from webapp.db import Base
 from webapp.ingest.arrival import Arrival
@@ -74,6 +74,7 @@ class _Held:
     until_at: int
     value: str
     is_current: bool
+    lookup: int
     received_at: int
     source: str
     key_id: int | None
@@ -86,7 +87,17 @@ class _Held:
         return self.customer_id, self.name, self.reported_at, self.id
 
 
-AnyValue = TypeVar("AnyValue", AttributeValue, _Held)
+class Ranked(NamedTuple):
+    """As much of a value as it takes to find the latest one of several; the fields are those of AttributeValue."""
+
+    name: str
+    value: str
+    id: int
+    until_at: int
+    received_at: int
+
+
+AnyValue = TypeVar("AnyValue", AttributeValue, _Held, Ranked)
 _HELD = tuple(field.name for field in fields(_Held) if field.name != "is_new")
 
 
@@ -138,7 +149,7 @@ class _Book:
         elif row.key not in self._known:
             self._known.add(row.key)
             self._written[row.key] = row
-            if before is None or _rank(row) > _rank(before):
+            if before is None or rank(row) > rank(before):
                 row.is_current, present[key] = True, row
                 if before is not None:
                     before.is_current = False
@@ -153,8 +164,9 @@ class _Book:
             # By the server's clock the later arrival is the later value, also within one ms or after a clock step.
             at = received_at if before is None else max(received_at, _effective(before) + 1)
         source, device = update.source, update.device
+        lookup = lookups.of_text(self._arrival.workspace.id, name, text)
         return _Held(
-            update.owner.id, name, at, id_, at, text, False, received_at, source.name, source.key_id,
+            update.owner.id, name, at, id_, at, text, False, lookup, received_at, source.name, source.key_id,
             None if device is None else device.id, is_new=True,
         )  # fmt: skip
 
@@ -219,12 +231,12 @@ def _digest(text: str, device: Device | None) -> int:
     return int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest(), "big") >> 1 or 1
 
 
-def _effective(row: AttributeValue | _Held) -> int:
+def _effective(row: AttributeValue | _Held | Ranked) -> int:
     """When a value last held, epoch ms. A client's clock that is ahead counts as the time of arrival."""
     return row.until_at if row.id == 0 else min(row.until_at, row.received_at)
 
 
-def _rank(row: AttributeValue | _Held) -> tuple[int, str]:
+def rank(row: AttributeValue | _Held | Ranked) -> tuple[int, str]:
     """What decides which of two values is the later one; between two of one moment a fixed order of their texts."""
     return _effective(row), row.value
 
@@ -239,7 +251,7 @@ def _latest(rows: Iterable[AnyValue]) -> dict[str, AnyValue]:
     """The latest of several profiles' values, by attribute."""
     best: dict[str, AnyValue] = {}
     for row in rows:
-        if row.name not in best or _rank(row) > _rank(best[row.name]):
+        if row.name not in best or rank(row) > rank(best[row.name]):
             best[row.name] = row
     return best
 
@@ -321,7 +333,7 @@ def history(session: Session, workspace_id: int, ids: Sequence[int], name: str) 
     if not rows:
         raise NotFoundError(name)
     type_ = types_of(session, workspace_id, [name])[name]
-    ranked = sorted(rows, key=lambda row: _rank(row[0]), reverse=True)
+    ranked = sorted(rows, key=lambda row: rank(row[0]), reverse=True)
     runs = [list(run) for _, run in groupby(ranked, key=lambda row: row[0].value)]
     return [
         Former(type_, json.loads(row.value), row.reported_at, run[0][0].until_at, row.received_at, row.source, key)

@@ -1,22 +1,18 @@
-"""Customers: resolving a System ID for writing, finding one for reading, and the pages of the list."""
+"""Customers: resolving a System ID for writing, finding one for reading, and which kinds of them there are."""
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ClauseElement, ColumnElement, Select, func, select, text, tuple_, union_all
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ClauseElement, Select, func, select, text, union_all
+from sqlalchemy.orm import Session
 
-from webapp import db, search, stretches
-from webapp.cursors import Cursor
+from webapp import db, search
 from webapp.db import Base
 from webapp.ingest.arrival import Arrival
 from webapp.models import IS_ANONYMOUS, Customer, Device
 
-PAGE_SIZE = 50
 Status = Literal["all", "registered", "anonymous"]
-Sort = Literal["last_seen", "created"]
 
 
 class NotFoundError(LookupError):
@@ -35,15 +31,6 @@ class Owner(NamedTuple):
 
     id: int
     root_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some rows of the list in order, with the cursors of the neighbouring pages where there are such."""
-
-    rows: Sequence[Customer]
-    newer: Cursor | None
-    older: Cursor | None
 
 
 def new_growlytics_id(created_at: int) -> str:
@@ -158,7 +145,7 @@ def count(session: Session, workspace_id: int, wanted: Wanted, most: int | None 
     """How many of these customers the workspace has; no more than `most` are counted."""
     # Those made first lie together, so that a look at many of them costs little.
     order = (Customer.created_at, Customer.id)
-    parts = [select(*order).where(*kind).order_by(*order).limit(most) for kind in _kinds(workspace_id, wanted)]
+    parts = [select(*order).where(*kind).order_by(*order).limit(most) for kind in kinds(workspace_id, wanted)]
     everybody = union_all(*(select(part.subquery()) for part in parts)).limit(most).subquery()
     return session.scalar(select(func.count()).select_from(everybody)) or 0
 
@@ -170,35 +157,7 @@ def stopped(session: Session, workspace_id: int) -> Sequence[Customer]:
     return session.scalars(query.limit(5)).all()
 
 
-def page(
-    session: Session,
-    workspace_id: int,
-    wanted: Wanted,
-    sort: Sort = "last_seen",
-    older_than: Cursor | None = None,
-    newer_than: Cursor | None = None,
-) -> Page:
-    """One page of the list, newest first, beside at most one cursor. Rows don't shift when others arrive."""
-    at = Customer.last_seen_at if sort == "last_seen" else Customer.created_at
-    place = tuple_(at, Customer.id)
-    beside: list[ColumnElement[bool]] = []
-    if newer_than is not None:
-        beside = [place > newer_than.key]
-    elif older_than is not None:
-        beside = [place < older_than.key]
-    parts = [select(Customer).where(*kind, *beside) for kind in _kinds(workspace_id, wanted)]
-    query = stretches.first(parts, (at.key, "id"), PAGE_SIZE + 1, newest=newer_than is None)
-    rows = list(session.scalars(select(Customer).from_statement(query)))
-    more = len(rows) > PAGE_SIZE
-    del rows[PAGE_SIZE:]
-    if newer_than is not None:
-        rows.reverse()
-        return Page(rows, _cursor(rows[0], at) if more else None, _cursor(rows[-1], at) if rows else None)
-    first = _cursor(rows[0], at) if rows and older_than is not None else None
-    return Page(rows, first, _cursor(rows[-1], at) if more else None)
-
-
-def _kinds(workspace_id: int, wanted: Wanted) -> list[list[Any]]:
+def kinds(workspace_id: int, wanted: Wanted) -> list[list[Any]]:
     """The conditions of each kind of customers that is wanted. A kind has indexes of its own, however few it has."""
     is_shown = [Customer.workspace_id == workspace_id, Customer.root_id.is_(None)]
     is_registered, is_anonymous = Customer.system_id.is_not(None), text(IS_ANONYMOUS)
@@ -210,7 +169,3 @@ def _kinds(workspace_id: int, wanted: Wanted) -> list[list[Any]]:
         if not wanted.hides_bots:
             kinds.append([*is_shown, is_anonymous, Customer.is_bot])
     return kinds
-
-
-def _cursor(row: Customer, at: InstrumentedAttribute[int]) -> Cursor:
-    return Cursor(getattr(row, at.key), row.id)

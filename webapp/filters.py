@@ -13,6 +13,7 @@ from flask import Flask
 from markupsafe import Markup, escape
 
 from webapp import clock, values
+from webapp.conditions import in_words
 from webapp.events import ShownAttribute
 from webapp.models import Customer
 from webapp.timeline import Entry
@@ -24,8 +25,8 @@ _GIST_LENGTH = 60
 def register(app: Flask) -> None:
     """Give the templates these filters."""
     for one in (
-        ago, by_day, count, country, duration, exactly, gist, initials, instant, local, moment, plural, region_name,
-        time_of_day, value, yes_no,
+        ago, by_day, count, country, duration, exactly, gist, in_words, initials, instant, local, moment, plural,
+        region_name, time_of_day, value, yes_no,
     ):  # fmt: skip
         app.jinja_env.filters[one.__name__] = one
 

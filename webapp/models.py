@@ -299,6 +299,7 @@ class AttributeValue(Base):
             sqlite_where=text("is_current = 1"),
             postgresql_where=text("is_current"),
         ),
+        Index("ix_attribute_values_lookup", "lookup"),
     )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True)
@@ -308,6 +309,7 @@ class AttributeValue(Base):
     until_at: Mapped[Millis]  # when it was last reported without another in between
     value: Mapped[Exact]
     is_current: Mapped[bool]  # of all values of the attribute in this row's customer
+    lookup: Mapped[Millis] = mapped_column(default=0, server_default="0")  # webapp/lookups.py
     received_at: Mapped[Millis]
     source: Mapped[Long]  # the endpoint or the page it came by
     key_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"))
@@ -337,7 +339,7 @@ class EventCount(Base):
     """How many events of a name a customer has of its own, so that nobody has to count them."""
 
     __tablename__ = "event_counts"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (Index("ix_event_counts_name", "name", "customer_id"), {"sqlite_with_rowid": False})
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True)
     name: Mapped[Exact] = mapped_column(primary_key=True)
@@ -392,3 +394,25 @@ class IdempotencyKey(Base):
     request_hash: Mapped[Exact]  # SHA-256 of path and body
     answer: Mapped[Long]  # JSON
     created_at: Mapped[Millis] = mapped_column(index=True)
+
+
+class Segment(Base):
+    """A view of the customer list that somebody gave a name: its filters, columns and order, as its URL has them.
+
+    `count` is what was found at `counted_at`; `count_kind` says how well that is known.
+    """
+
+    __tablename__ = "segments"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "name"),
+        CheckConstraint("count_kind IN ('exact', 'about', 'more')", name="known_count_kind"),
+    )
+
+    id: Mapped[PrimaryKey]
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    name: Mapped[Exact]
+    query: Mapped[Long]
+    count: Mapped[int | None] = mapped_column(BigInteger)
+    count_kind: Mapped[Literal["exact", "about", "more"] | None] = mapped_column(Text)
+    counted_at: Mapped[Millis] = mapped_column(default=0, server_default="0")
+    created_at: Mapped[Millis]

@@ -81,8 +81,14 @@ def registered(session: Session, workspace_id: int, which: ColumnElement[bool]) 
 def types_of(session: Session, workspace_id: int, names: Iterable[str]) -> dict[str, str]:
     """The types of these attributes of customers, by name."""
     asked = list(names)
-    found = registered(session, workspace_id, _is_one_of((CUSTOMER, name) for name in asked)) if asked else {}
-    return {name: found.get((CUSTOMER, name), "string") for name in asked}
+    return dict.fromkeys(asked, "string") | types_known(session, workspace_id, asked)
+
+
+def types_known(session: Session, workspace_id: int, names: Iterable[str]) -> dict[str, str]:
+    """The types of those of these attributes of customers that have been tracked, by name."""
+    asked = [(CUSTOMER, name) for name in names]
+    found = registered(session, workspace_id, _is_one_of(asked)) if asked else {}
+    return {name: type_ for (_, name), type_ in found.items()}
 
 
 def _register(session: Session, workspace_id: int, rows: list[tuple[str, str, str]], received_at: int) -> None:

@@ -234,7 +234,12 @@ def _refresh_some(session: Session, workspace: Workspace, after: int) -> int | N
 def fold(text: str) -> str:
     """Text as it is compared in a search: without regard to letter case, width of characters or outer spaces."""
     plain = " ".join(text.replace("\x00", "").split())[:_MOST_FOLDED]  # no text in a database has a NUL
-    return unicodedata.normalize("NFKC", plain).casefold()[:_TERM_LENGTH].strip()
+    return normal(plain)[:_TERM_LENGTH].strip()
+
+
+def normal(text: str) -> str:
+    """Text without regard to letter case and width of characters; it should not be long."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def terms(field: str, value: str, region: str) -> dict[str, bool]:

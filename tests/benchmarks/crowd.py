@@ -15,7 +15,7 @@ from itertools import chain
 from random import Random
 from typing import Any, NamedTuple
 
-from webapp import agents, clock, demo_words, search, visits
+from webapp import agents, clock, demo_words, lookups, search, visits
 
 COLUMNS = {
     "devices": "id workspace_id did created_at owned_since owner_id info info_at user_agent is_bot",
@@ -24,7 +24,7 @@ COLUMNS = {
     "device_logins": "device_id at id customer_id received_at source key_id",
     "merges": "id member_id target_id merged_at device_id login_at login_id has_given_id is_stopped",
     "visits": "customer_id started_at device_id ended_at event_count entry_at entry exit_at exit_page place_at place",
-    "attribute_values": "customer_id name reported_at id until_at value is_current received_at source key_id",
+    "attribute_values": "customer_id name reported_at id until_at value is_current lookup received_at source key_id",
     "event_counts": "customer_id name count",
     "events": "customer_id reported_at id name attributes received_at device_id context",
     "search_terms": "workspace_id term is_tail customer_id field",
@@ -169,9 +169,10 @@ class Crowd:
         values += [(name, one.created_at, value, True) for name, value in one.basics.items() if value is not None]
         came = ("/track/user", self.grounds.key_id)
         self.rows["attribute_values"] += [
-            (one.id, name, at, 0, at, json.dumps(value, ensure_ascii=False), is_current, at, *came)
+            (one.id, name, at, 0, at, json.dumps(value, ensure_ascii=False), is_current,
+             lookups.of(self.grounds.workspace_id, name, value), at, *came)
             for name, at, value, is_current in values
-        ]
+        ]  # fmt: skip
 
     def _live_here(self, one: _One) -> None:
         """Somebody on eight devices, each visit with eight events on one of them and two that the backend tells of."""

@@ -46,6 +46,7 @@ ADMIN = {
 MEMBER = {
     "people.index",
     "people.typed",
+    "people.export",
     "profile.show",
     "profile.event",
     "profile.history",
@@ -54,6 +55,7 @@ MEMBER = {
     "account.change_password",
 }
 EDITOR = {"merging.choose", "merging.merge", "merging.undo", "merging.redo", "merging.resume"}
+EDITOR |= {"saving.create", "saving.rename", "saving.replace", "saving.delete"}
 MACHINE = {f"api.{path[1:]}" for path in (*SMALLEST, "/api/v1/batch", "/api/v1/browser")}
 NO_KEY = b"{}"  # browsers have theirs in the body
 

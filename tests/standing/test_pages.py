@@ -102,7 +102,13 @@ def _count(shop: Shop, browser: FlaskClient, path: str) -> int:
 
 @pytest.mark.parametrize(
     ("path", "number"),
-    [("/customers", 6), ("/customers?status=registered", 6), ("/customers?q=person", 5), ("profile", 16)],
+    [
+        ("/customers", 9),
+        ("/customers?status=registered", 9),
+        ("/customers?where=Attribute+0+!=+-1&where=did+not+Purchased&column=attribute:Attribute+0", 18),
+        ("/customers?q=person", 6),
+        ("profile", 16),
+    ],
 )
 def test_page_costs_the_same_number_of_queries_however_much_there_is(
     shop: Shop, alice: FlaskClient, path: str, number: int

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
@@ -20,6 +21,13 @@ from webapp import clock, create_app, keys, migrate, timeline, users
 from webapp.db import Database
 from webapp.models import Customer, Event, Workspace
 
+# Filters of every kind: found by an index, and tested along the list.
+WHERE = (
+    "City = Pune", "City != Pune", "Loyalty Points = 17", "Loyalty Points > 4000", "has Preference 01", "lacks City",
+    "email contains info", "did Purchased 2 times", "did not Purchased", "did Purchased in 30 days",
+    "did Purchased 2 times from 2025-01-01 to 2026-01-31", "did Nothing", "first seen in 30 days",
+    "last seen from 2025-01-01 to 2025-06-30",
+)  # fmt: skip
 ORIGIN = "https://shop.example"
 # So many that PostgreSQL, which reads small tables whole, decides as it would for a million.
 CUSTOMERS, EVENTS = 12_000, 60_000
@@ -137,6 +145,10 @@ def _lists(someone: Customer) -> Iterator[str]:
     for status in ("all", "registered", "anonymous"):
         for query in ("", "&bots=hidden", "&sort=created", f"&older_than={at}", f"&newer_than={at}&sort=created"):
             yield f"/customers?status={status}{query}"
+    for place, where in enumerate(WHERE):
+        yield f"/customers?{urlencode({'where': where, 'sort': ('last_seen', 'created')[place % 2]})}"
+        yield f"/customers?{urlencode({'where': where, 'newer_than': at})}&order=oldest&column=attribute:City"
+    yield f"/customers/export.csv?{urlencode({'where': 'City != Pune'})}&column=attribute:City"
     for words in ("C100007", someone.email, PREFIX, "asha", "98000", "+91 98000 00000", "nobody at all", "example.com"):
         yield f"/customers?q={words}"
 

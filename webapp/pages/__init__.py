@@ -6,13 +6,14 @@ from flask_login import LoginManager
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from webapp import attributes, customers, db, doors, events, keys, logs, merges, users
-from webapp.pages import account, guards, keyboard, login, merging, people, profile, settings, website
+from webapp import attributes, customers, db, doors, events, keys, logs, merges, segments, users
+from webapp.pages import account, guards, keyboard, login, merging, people, profile, saving, settings, website
 
 # Who may pass each door. A page that isn't behind one of these guards fails tests/standing.
 DOORS = (
     (login.door, guards.anybody),
     (people.door, guards.member),
+    (saving.door, guards.editor),
     (profile.door, guards.member),
     (merging.door, guards.editor),
     (account.door, guards.member),
@@ -31,7 +32,7 @@ def register(app: Flask) -> None:
     for blueprint, guard in DOORS:
         doors.hang(app, blueprint, guards.same_site, guard)
     app.context_processor(guards.context)
-    for not_found in (module.NotFoundError for module in (attributes, customers, events, keys, merges)):
+    for not_found in (module.NotFoundError for module in (attributes, customers, events, keys, merges, segments)):
         app.register_error_handler(not_found, lambda _: _page(404))
 
 

@@ -1,20 +1,26 @@
-"""The customer list and its search."""
+"""The customer list: its filters, columns and order, its search, and its export."""
 
-from typing import Any, get_args
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webapp import customers, htmx, search
+from webapp import clock, columns, customers, exports, htmx, search, segments, views
+from webapp.conditions import COMPARISONS, Compared, Did, Having
 from webapp.cursors import Cursor
-from webapp.customers import Sort, Status, Wanted
 from webapp.db import database
+from webapp.models import Segment
 from webapp.pages.guards import Place, place
+from webapp.roster import Beside, Page
+from webapp.views import View
 
 door = Blueprint("people", __name__, url_prefix="/customers")
 
-_MOST_COUNTED = 10_000  # a page doesn't wait for more
+# Fields of the forms on the page, which become a filter or a column in the URL.
+_ADDING = {"attribute", "comparison", "value", "event", "performed", "times", "seen", "from", "to", "days"}
 
 
 @door.get("")
@@ -23,12 +29,18 @@ def index() -> ResponseReturnValue:
     here = place()
     if text := request.args.get("q", "").strip():
         return _found(here, text)
+    if (added := _added()) is not None:
+        return redirect(_address([*_kept(_ADDING), ("where", added)]))
     with database().read() as session:
         if not customers.exist(session, here.workspace.id):
             return _getting_started()
         if htmx.wants("getting-started"):
             return htmx.go(url_for("people.index"))
-        return _page(session, here)
+        view = views.parse(session, here.workspace, request.args)
+        if "choose" in request.args:
+            return redirect(link(_with_another(view), _segment_id()))
+        shown = _shown(session, here, view)
+    return _list(**shown, **_segments(here, view))
 
 
 @door.get("/")
@@ -37,39 +49,127 @@ def typed() -> ResponseReturnValue:
     return redirect(url_for("people.index"))
 
 
+@door.get("/export.csv")
+def export() -> ResponseReturnValue:
+    """Every customer of a view as CSV. A view with a filter that can't be used isn't exported without it."""
+    here, base = place(), database()
+    with base.read() as session:
+        view = views.parse(session, here.workspace, request.args)
+    if view.wrong:
+        abort(400, f"“{view.wrong[0].text}”: {view.wrong[0].why}.")
+    today = datetime.fromtimestamp(clock.now() / 1000, here.zone).date()
+    headers = {"Content-Disposition": f'attachment; filename="customers-{today}.csv"', "Cache-Control": "no-store"}
+    return Response(exports.pieces(base, here.workspace, view), mimetype="text/csv", headers=headers)
+
+
 def _found(here: Place, text: str) -> str:
     with database().read() as session:
         found = search.find(session, here.workspace, text)
-    return _list(hits=found.hits, has_more=found.has_more, q=text)
+    shown = columns.parse(())
+    return _list(hits=found.hits, has_more=found.has_more, q=text, shown=shown, **_segments(here, None))
 
 
-def _page(session: Session, here: Place) -> str:
-    wanted = Wanted(_choice("status", get_args(Status)), request.args.get("bots") == "hidden")
-    sort: Sort = _choice("sort", get_args(Sort))
-    page = customers.page(
-        session,
-        here.workspace.id,
-        wanted,
-        sort,
-        older_than=Cursor.parse(request.args.get("older_than")),
-        newer_than=Cursor.parse(request.args.get("newer_than")),
-    )
-    total = customers.count(session, here.workspace.id, wanted, most=_MOST_COUNTED + 1)
-    stopped = customers.stopped(session, here.workspace.id)
-    shown = {"total": min(total, _MOST_COUNTED), "is_more": total > _MOST_COUNTED}
-    return _list(page=page, **shown, wanted=wanted, sort=sort, link=_link, stopped=stopped)
+def _shown(session: Session, here: Place, view: View) -> dict[str, Any]:
+    beside = Beside(Cursor.parse(request.args.get("older_than")), Cursor.parse(request.args.get("newer_than")))
+    roster = view.roster(session, here.workspace)
+    page = roster.page(view.order, beside)
+    return {
+        "page": page,
+        "total": roster.count(len(page.rows)),
+        "view": view,
+        "values": columns.values(session, here.workspace, [one.id for one in page.rows], view.columns),
+        "stopped": customers.stopped(session, here.workspace.id),
+        "attribute_names": columns.attribute_names(session, here.workspace.id),
+        "event_names": columns.event_names(session, here.workspace.id),
+        **_columns(view),
+        **_beside(view, page),
+    }
 
 
-def _link(wanted: Wanted, sort: Sort, older_than: Cursor | None = None, newer_than: Cursor | None = None) -> str:
-    """The address of the list; what is usual is left out of it."""
-    return url_for(
-        "people.index",
-        status=None if wanted.status == "all" else wanted.status,
-        bots="hidden" if wanted.hides_bots else None,
-        sort=None if sort == "last_seen" else sort,
-        older_than=older_than and str(older_than),
-        newer_than=newer_than and str(newer_than),
-    )
+def _columns(view: View) -> dict[str, Any]:
+    """The columns shown, and those to choose from: the ones that every customer has, and the attributes shown."""
+    others = [one for one in view.columns if one.attribute is not None]
+    return {"shown": list(view.columns), "usual": list(columns.USUAL), "choices": columns.built_in() + others}
+
+
+def _beside(view: View, page: Page) -> dict[str, Beside | None]:
+    """Where the pages before and after this one begin, in the order of the list."""
+    older = None if page.older is None else Beside(older_than=page.older)
+    newer = None if page.newer is None else Beside(newer_than=page.newer)
+    before, after = (older, newer) if view.order.is_oldest_first else (newer, older)
+    return {"before": before, "after": after}
+
+
+def _segments(here: Place, view: View | None) -> dict[str, Any]:
+    """The segments at the side, and the one that is looked at."""
+    with database().read() as session:
+        found = segments.of_workspace(session, here.workspace.id)
+    segments.refresh(database(), here.workspace, found)
+    current = next((one for one in found if view is not None and one.id == _segment_id()), None)
+    is_changed = current is not None and view is not None and current.query != view.query
+    return {"segments": found, "segment": current, "is_changed": is_changed, "link": link, "segment_link": segment_link}
+
+
+def _segment_id() -> int | None:
+    return request.args.get("segment", type=int)
+
+
+def link(view: View, segment_id: int | None = None, beside: Beside | None = None) -> str:
+    """The address of a view; `segment_id`: of the segment that it was or began as."""
+    pairs = list(view.pairs)
+    if segment_id is not None:
+        pairs.append(("segment", str(segment_id)))
+    if beside is not None:
+        pairs += [(name, str(cursor)) for name, cursor in beside._asdict().items() if cursor is not None]
+    return _address(pairs)
+
+
+def segment_link(segment: Segment) -> str:
+    """The address of a segment: of its view, and of itself."""
+    return f"{url_for('people.index')}?{segment.query}&segment={segment.id}"
+
+
+def _address(pairs: list[tuple[str, str]]) -> str:
+    return f"{url_for('people.index')}?{urlencode(pairs)}" if pairs else url_for("people.index")
+
+
+def _kept(fields: set[str]) -> list[tuple[str, str]]:
+    """The parameters of the URL but for these fields of a form."""
+    return [(name, value) for name, value in request.args.items(multi=True) if name not in fields]
+
+
+def _added() -> str | None:
+    """The filter that a form adds, as it stands in URLs; whether it is right is told by the list."""
+    said = request.args
+    if "comparison" in said:
+        attribute, comparison = said.get("attribute", "").strip(), said["comparison"]
+        if comparison in {"has", "lacks"}:
+            return str(Having(attribute, comparison == "has"))
+        known = next((one for one in COMPARISONS if one == comparison), COMPARISONS[0])
+        return str(Compared(attribute, known, said.get("value", "").strip()))
+    if "performed" in said:
+        times = said.get("times", "").strip() or "1"
+        number = int(times) if times.isdecimal() and len(times) < 10 else 0
+        return f"{Did(said.get('event', '').strip(), number, said['performed'] != 'not')}{_range()}"
+    if "seen" in said:
+        return f"{'first' if said['seen'] == 'first' else 'last'} seen{_range()}"
+    return None
+
+
+def _range() -> str:
+    """The days of a form as they are written in a filter."""
+    said = {field: "".join(request.args.get(field, "").split()) for field in ("from", "to", "days")}
+    days = f" in {said['days']} days" if said["days"] else ""
+    return "".join(f" {field} {said[field]}" for field in ("from", "to") if said[field]) + days
+
+
+def _with_another(view: View) -> View:
+    """The view with the attribute as a column that the form of the columns names."""
+    another = request.args.get("another", "").strip()
+    keys = [one.key for one in view.columns]
+    if another:
+        keys.append(columns.of_attribute(another).key)
+    return view.having(columns=tuple(columns.parse(keys)))
 
 
 def _list(**context: Any) -> str:
@@ -83,8 +183,3 @@ def _getting_started() -> ResponseReturnValue:
     if htmx.wants("getting-started"):
         return "", 204  # asked again every few seconds; nothing has come yet
     return render_template("customers/getting_started.html", host=request.host_url.rstrip("/"))
-
-
-def _choice(field: str, choices: tuple[str, ...]) -> Any:
-    asked = request.args.get(field, choices[0])
-    return asked if asked in choices else choices[0]
