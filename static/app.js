@@ -32,3 +32,16 @@ document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
   if (question && !window.confirm(question)) event.preventDefault();
 });
+
+// A day of the year or the bar of an event filters the timeline in its place, without drawing the rest again.
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("[data-filters] a");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  document.querySelectorAll("[data-filters] [aria-current]").forEach((one) => one.removeAttribute("aria-current"));
+  link.setAttribute("aria-current", "true");
+  await htmx.ajax("GET", link.getAttribute("href"), { source: link, target: "#activities", swap: "outerHTML", push: "true" });
+  const activities = document.querySelector("#activities");
+  const { top } = activities.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) activities.scrollIntoView();
+});
