@@ -169,9 +169,7 @@ class Customer(Base):
     since_at: Mapped[Millis | None]
     created_at: Mapped[Millis]
     own_event_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
-    moved_count: Mapped[int] = mapped_column(
-        default=0, server_default="0"
-    )  # own events that came or went by moves: times
+    moved_count: Mapped[int] = mapped_column(server_default="0")  # how often events of its own came or went by a move
     merging_stopped_at: Mapped[Millis | None]  # it took in too many anonymous profiles; a person lets it go on
     merges_count_from: Mapped[Millis] = mapped_column(default=0, server_default="0")  # when it was let go on
     name: Mapped[Long | None]

@@ -13,7 +13,7 @@ from webapp.pages.guards import Place
 from webapp.pages.panels import Panel, Person
 from webapp.tallies import Figures
 
-_LATEST_VISITS = 1_000
+_LATEST_VISITS = 200  # the more, the longer a page takes; so many tell how somebody visits now
 _FEW_NAMES, _MOST_NAMES = 8, 50
 # Of the address, what a link that filters the timeline leaves as it is.
 _KEPT = ("q", "attribute", "year", "by", "show", "zone")
