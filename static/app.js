@@ -162,3 +162,16 @@ function signIn() {
   link.textContent = "Sign in";
   return link;
 }
+
+// A day of the year or the bar of an event filters the timeline in its place, without drawing the rest again.
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("[data-filters] a");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  document.querySelectorAll("[data-filters] [aria-current]").forEach((one) => one.removeAttribute("aria-current"));
+  link.setAttribute("aria-current", "true");
+  await htmx.ajax("GET", link.getAttribute("href"), { source: link, target: "#activities", swap: "outerHTML", push: "true" });
+  const activities = document.querySelector("#activities");
+  const { top } = activities.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) activities.scrollIntoView();
+});

@@ -314,3 +314,9 @@ def names(session: Session, ids: Sequence[int]) -> Sequence[tuple[str, int]]:
         .order_by(number.desc(), EventCount.name)
     )
     return [(name, int(count)) for name, count in session.execute(query)]
+
+
+def number_of(session: Session, ids: Sequence[int], name: str) -> int:
+    """How many events of a name a person has."""
+    number = select(func.sum(EventCount.count)).where(EventCount.customer_id.in_(ids), EventCount.name == name)
+    return int(session.scalar(number) or 0)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
@@ -20,13 +21,14 @@ from webapp.timeline import Entry
 
 _GIST_ATTRIBUTES = 4
 _GIST_LENGTH = 60
+_MOST_DIGITS = 10**15
 
 
 def register(app: Flask) -> None:
     """Give the templates these filters."""
     for one in (
-        ago, by_day, count, country, duration, exactly, gist, in_words, initials, instant, local, moment, plural,
-        region_name, time_of_day, value, yes_no,
+        ago, amount, by_day, count, country, date_only, duration, exactly, gist, in_words, initials, instant, local,
+        moment, pause, plural, region_name, time_of_day, value, yes_no,
     ):  # fmt: skip
         app.jinja_env.filters[one.__name__] = one
 
@@ -44,6 +46,12 @@ def local(epoch_ms: int, zone: tzinfo) -> str:
     """`22 Nov 2026, 12:48` in the zone."""
     at = _at(epoch_ms, zone)
     return f"{at.day} {at:%b %Y, %H:%M}"
+
+
+def date_only(epoch_ms: int, zone: tzinfo) -> str:
+    """`22 Nov 2026` in the zone."""
+    at = _at(epoch_ms, zone)
+    return f"{at.day} {at:%b %Y}"
 
 
 def day(epoch_ms: int, zone: tzinfo) -> str:
@@ -135,6 +143,21 @@ def duration(ms: int) -> str:
         return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours:,} h {minutes} min" if minutes else f"{hours:,} h"
+
+
+def pause(ms: int) -> str:
+    """`4 min 10 s`, `2.5 days`, `12 days`."""
+    days = round(ms / clock.DAY, 1)
+    if days < 1:
+        return duration(ms)
+    return plural(int(days), "day") if days >= 10 or days == int(days) else f"{days} days"
+
+
+def amount(number: Decimal) -> str:
+    """`1,234`, `1,234.50`; what has too many digits to be read, by its exponent."""
+    if abs(number) >= _MOST_DIGITS:
+        return f"{number:.3e}"
+    return f"{number:,.0f}" if number == int(number) else f"{number:,.2f}"
 
 
 def country(code: str) -> str:

@@ -281,7 +281,8 @@ def _move(
     for customer_id, sign in ((earlier, -1), (later, 1)):
         events.add_to_counts(session, {(customer_id, name): sign * number for name, number in names})
         count = Customer.own_event_count + sign * sum(number for _, number in names)
-        session.execute(update(Customer).where(Customer.id == customer_id).values(own_event_count=count))
+        figures = {"own_event_count": count, "moved_count": Customer.moved_count + 1}
+        session.execute(update(Customer).where(Customer.id == customer_id).values(figures))
         visits.rebuild(session, customer_id, device.id)
     values = _within(AttributeValue, device, earlier, since, end)
     attributes.move(session, arrival.workspace, values, earlier, later)

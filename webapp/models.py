@@ -59,6 +59,8 @@ class Workspace(Base):
     keeps_addresses: Mapped[bool] = mapped_column(default=True, server_default=true())  # shortened ones
     allowed_origins: Mapped[Long] = mapped_column(default="", server_default=text("''"))  # of browser keys, one a line
     login_secret: Mapped[Long | None]  # what a shop signs System IDs with, so that a page can't make one up
+    order_event: Mapped[Long | None]  # the event that is an order, and the attribute of it that is the amount;
+    amount_attribute: Mapped[Long | None]  # NULL: guessed
     created_at: Mapped[Millis]
 
 
@@ -167,6 +169,7 @@ class Customer(Base):
     since_at: Mapped[Millis | None]
     created_at: Mapped[Millis]
     own_event_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    moved_count: Mapped[int] = mapped_column(server_default="0")  # how often events of its own came or went by a move
     merging_stopped_at: Mapped[Millis | None]  # it took in too many anonymous profiles; a person lets it go on
     merges_count_from: Mapped[Millis] = mapped_column(default=0, server_default="0")  # when it was let go on
     name: Mapped[Long | None]
@@ -344,6 +347,21 @@ class EventCount(Base):
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True)
     name: Mapped[Exact] = mapped_column(primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger)
+
+
+class Tally(Base):
+    """What the events of a person add up to until a time, so that only what came since has to be looked at.
+
+    It holds while its stamp is that of the person now, and no event from before `until_at` has come late.
+    """
+
+    __tablename__ = "tallies"
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True)  # the root's
+    stamp: Mapped[Exact]  # a digest of what was counted: whose events, which of them are orders, days of which zone
+    until_at: Mapped[Millis]
+    event_count: Mapped[int] = mapped_column(BigInteger)  # before `until_at`
+    figures: Mapped[Long]  # JSON of tallies.Figures
 
 
 class IgnoredValue(Base):

@@ -100,6 +100,7 @@ def _thicken(database: Database) -> None:
             "INSERT INTO merges (member_id, target_id, merged_at, has_given_id, is_stopped)"
             " SELECT id, id - 1, created_at, is_bot, NOT is_bot FROM customers WHERE id > 1",
             "INSERT INTO browser_messages SELECT id, id, created_at + 100000000000 FROM devices",
+            "INSERT INTO tallies SELECT id, '', 0, 0, '{}' FROM customers",
             "UPDATE customers SET merging_stopped_at = created_at WHERE system_id LIKE '%777'",
         ):
             connection.execute(text(statement))
@@ -124,6 +125,8 @@ def _read(database: Database, browser: FlaskClient) -> None:
         for query in _profiles(at):
             for target in (None, "activities", "older", "attribute-rows"):
                 _get(browser, f"{path}?{query}", target)
+        for target in ("overview", "year", None):
+            _get(browser, f"{path}?year=2025&from=2025-03-01&to=2025-03-01", target)
         _get(browser, f"{path}/history?attribute=name")
         _get(browser, f"{path}/merges?q={PREFIX}")
         _get(browser, f"{path}/merges?with={busy.growlytics_id}")

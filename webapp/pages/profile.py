@@ -3,16 +3,15 @@
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, current_app, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from webapp import attributes, customers, devices, events, evidence, htmx, visits
 from webapp.cursors import Cursor
 from webapp.db import database
-from webapp.house import House
 from webapp.models import Customer
-from webapp.pages import activities, attribute_list, panels
+from webapp.pages import activities, attribute_list, figures, location, panels, year
 from webapp.pages.guards import Place, place
 from webapp.pages.panels import Panel, Person
 
@@ -34,8 +33,11 @@ def show(growlytics_id: str) -> ResponseReturnValue:
         for panel in PANELS:
             if htmx.wants(panel.name):
                 return panels.draw(panel, session, here, person)
-        drawn = {panel.name: panels.draw(panel, session, here, person) for panel in PANELS}
-    return render_template("customers/profile.html", customer=customer, panels=drawn)
+        is_part = htmx.wants("overview")
+        template, wanted = ("customers/_overview.html", _OVERVIEW) if is_part else ("customers/profile.html", PANELS)
+        drawn = {panel.name: panels.draw(panel, session, here, person) for panel in wanted}
+        is_waiting = figures.is_waiting(session)
+    return render_template(template, customer=customer, panels=drawn, is_waiting=is_waiting)
 
 
 def _to_person(session: Session, member: Customer) -> ResponseReturnValue:
@@ -55,17 +57,6 @@ def _acquisition(session: Session, _here: Place, person: Person) -> dict[str, An
     return {"visit_ends": visits.ends(session, person.ids)}
 
 
-def _location(session: Session, _here: Place, person: Person) -> dict[str, Any]:
-    stays = visits.stays(session, person.ids)
-    return {"stays": stays, "visit_ends": visits.ends(session, person.ids), "knows_places": _knows_places()}
-
-
-def _knows_places() -> bool:
-    """Whether the server has any way to know where a visit comes from."""
-    house: House = current_app.extensions["house"]
-    return house.places.metadata is not None or house.country_header is not None
-
-
 def _devices(session: Session, _here: Place, person: Person) -> dict[str, Any]:
     return {"devices": devices.of_person(session, person.ids)}
 
@@ -74,12 +65,15 @@ def _why(session: Session, _here: Place, person: Person) -> dict[str, Any]:
     return {"merges": evidence.of_person(session, person.ids)}
 
 
+# What is drawn again together, where the figures take their time.
+_OVERVIEW = (figures.FIGURES, year.PANEL, figures.NAMES)
 # The order in which they are read; where each stands is the template's.
 PANELS = (
     Panel("summary", "Summary", _summary),
+    *_OVERVIEW,
     attribute_list.PANEL,
     Panel("acquisition", "Acquisition Details", _acquisition),
-    Panel("location", "Location Info", _location),
+    location.PANEL,
     Panel("devices", "Devices", _devices),
     Panel("why", "Why is this one person?", _why),
     activities.PANEL,

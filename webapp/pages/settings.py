@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 
-from webapp import keys, search, workspaces
+from webapp import keys, orders, search, workspaces
 from webapp.db import database
 from webapp.models import Workspace
 from webapp.pages.guards import place
@@ -18,7 +18,11 @@ door = Blueprint("settings", __name__, url_prefix="/settings")
 LONGEST_NAME = 100
 LONGEST_LIST = 20_000
 MOST_MERGES = 1_000
-_FIELDS = ("name", "time_zone", "default_region", "placeholder_ids", "merges_a_day", "keeps_addresses")
+LONGEST_TRACKED = 1_000
+_FIELDS = (
+    "name", "time_zone", "default_region", "placeholder_ids", "merges_a_day", "keeps_addresses", "order_event",
+    "amount_attribute",
+)  # fmt: skip
 _REMEMBERED = 20  # forms, in the cookie
 
 
@@ -39,6 +43,8 @@ def workspace() -> str:
         placeholder_ids=workspaces.placeholder_lines(here),
         merges_a_day=str(here.merges_a_day),
         keeps_addresses="yes" if here.keeps_addresses else "",
+        order_event=here.order_event or "",
+        amount_attribute=here.amount_attribute or "",
     )
 
 
@@ -56,6 +62,8 @@ def change_workspace() -> ResponseReturnValue:
             setattr(changed, field, given[field])
         changed.merges_a_day = int(given["merges_a_day"])
         changed.keeps_addresses = given["keeps_addresses"] == "yes"
+        changed.order_event = given["order_event"] or None
+        changed.amount_attribute = given["amount_attribute"] or None
         if given["placeholder_ids"] == "\n".join(workspaces.PLACEHOLDER_IDS):
             changed.placeholder_ids = None  # goes on following the product's list
     if has_moved:
@@ -69,8 +77,14 @@ def _text(field: str) -> str:
 
 
 def _workspace_form(**values: Any) -> str:
+    workspace_id = place().workspace.id
+    with database().read() as session:
+        guess = orders.guessed(session, workspace_id, values["order_event"] or None)
+        events = orders.tracked_events(session, workspace_id)
     return render_template(
         "settings/workspace.html",
+        guess=guess,
+        events=events,
         time_zones=workspaces.time_zones(),
         regions=workspaces.regions(),
         faults=values.pop("faults", {}),
@@ -92,6 +106,24 @@ def _faults(given: dict[str, str]) -> dict[str, str]:
         faults["time_zone"] = "Choose a time zone from the list."
     if given["default_region"] not in workspaces.regions():
         faults["default_region"] = "Choose a region from the list."
+    return faults | _order_faults(given["order_event"], given["amount_attribute"])
+
+
+def _order_faults(event: str, amount: str) -> dict[str, str]:
+    faults = {
+        field: f"A name has at most {LONGEST_TRACKED:,} characters."
+        for field, name in (("order_event", event), ("amount_attribute", amount))
+        if len(name) > LONGEST_TRACKED
+    }
+    if faults or not amount:
+        return faults
+    with database().read() as session:
+        meant = event or orders.guessed(session, place().workspace.id, None).event
+        type_ = orders.type_of(session, place().workspace.id, meant, amount) if meant else None
+    if meant is None:
+        faults["order_event"] = "Say which event this amount belongs to: none could be guessed."
+    elif type_ not in {None, "number"}:
+        faults["amount_attribute"] = f"“{amount}” of “{meant}” is no number: its type is {type_}."
     return faults
 
 

@@ -1,0 +1,70 @@
+"""The figures of a person: since when, how often, how much."""
+
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from flask import request
+from sqlalchemy.orm import Session
+
+from webapp import events, htmx, orders, rhythm, tallies
+from webapp.db import database
+from webapp.orders import Meaning
+from webapp.pages.guards import Place
+from webapp.pages.panels import Panel, Person
+from webapp.tallies import Figures
+
+_LATEST_VISITS = 200  # the more, the longer a page takes; so many tell how somebody visits now
+_FEW_NAMES, _MOST_NAMES = 8, 50
+# Of the address, what a link that filters the timeline leaves as it is.
+_KEPT = ("q", "attribute", "year", "by", "show", "zone")
+
+
+class Counted(NamedTuple):
+    """What is counted of a person: what an order is, and the figures, None while that would take too long."""
+
+    order: Meaning
+    figures: Figures | None
+
+
+def counted(session: Session, here: Place, whose: Person) -> Counted:
+    """What panels share while a page is drawn. What would take long is counted when it is asked for by itself."""
+    known: Counted | None = session.info.get("counted")
+    if known is None:
+        order = orders.meaning(session, here.workspace)
+        terms = tallies.Whose(whose.customer, whose.ids, order, here.zone)
+        is_patient = "count" in request.args or any(map(htmx.wants, ("overview", "figures", "year")))
+        figures = tallies.count(session, database(), terms) if is_patient else tallies.glance(session, terms)
+        known = session.info["counted"] = Counted(order, figures)
+    return known
+
+
+def is_waiting(session: Session) -> bool:
+    """Whether something that was drawn in this session waits to be counted."""
+    known: Counted | None = session.info.get("counted")
+    return known is not None and known.figures is None
+
+
+def filtering(**wanted: str) -> str:
+    """The query of an address that filters the timeline by this and by nothing else."""
+    kept = [(name, value) for name in _KEPT for value in request.args.getlist(name)]
+    return f"?{urlencode([*kept, *wanted.items()])}"
+
+
+def _figures(session: Session, here: Place, person: Person) -> dict[str, Any]:
+    order, figures = counted(session, here, person)
+    return {
+        "order": order,
+        "orders": events.number_of(session, person.ids, order.event) if order.event else None,
+        "figures": figures,
+        "rhythm": rhythm.rhythm(session, person.ids, _LATEST_VISITS),
+    }
+
+
+def _names(session: Session, _here: Place, person: Person) -> dict[str, Any]:
+    names = events.names(session, person.ids)
+    bars = [(name, number, filtering(event=name)) for name, number in names[:_MOST_NAMES]]
+    return {"bars": bars, "few": _FEW_NAMES, "more": len(names) - len(bars), "chosen": request.args.get("event")}
+
+
+FIGURES = Panel("figures", "Figures", _figures)
+NAMES = Panel("names", "Events by name", _names)
