@@ -49,10 +49,13 @@ MEMBER = {
     "profile.show",
     "profile.event",
     "profile.history",
+    "profile.value",
     "account.show",
     "account.change_password",
 }
 EDITOR = {"merging.choose", "merging.merge", "merging.undo", "merging.redo", "merging.resume"}
+EDITOR |= {"pinning.pin", "pinning.unpin"}
+EDITOR |= {"noting.add", "noting.change", "noting.remove", "noting.tag", "noting.untag"}
 MACHINE = {f"api.{path[1:]}" for path in (*SMALLEST, "/api/v1/batch", "/api/v1/browser")}
 NO_KEY = b"{}"  # browsers have theirs in the body
 

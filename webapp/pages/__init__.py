@@ -6,8 +6,8 @@ from flask_login import LoginManager
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from webapp import attributes, customers, db, doors, events, keys, logs, merges, users
-from webapp.pages import account, guards, login, merging, people, profile, settings, website
+from webapp import attributes, customers, db, doors, events, keys, logs, merges, notes, users
+from webapp.pages import account, guards, login, merging, noting, people, pinning, profile, settings, website
 
 # Who may pass each door. A page that isn't behind one of these guards fails tests/standing.
 DOORS = (
@@ -15,6 +15,8 @@ DOORS = (
     (people.door, guards.member),
     (profile.door, guards.member),
     (merging.door, guards.editor),
+    (noting.door, guards.editor),
+    (pinning.door, guards.editor),
     (account.door, guards.member),
     (settings.door, guards.admin),
     (website.door, guards.admin),
@@ -30,7 +32,7 @@ def register(app: Flask) -> None:
     for blueprint, guard in DOORS:
         doors.hang(app, blueprint, guards.same_site, guard)
     app.context_processor(guards.context)
-    for not_found in (module.NotFoundError for module in (attributes, customers, events, keys, merges)):
+    for not_found in (module.NotFoundError for module in (attributes, customers, events, keys, merges, notes)):
         app.register_error_handler(not_found, lambda _: _page(404))
 
 

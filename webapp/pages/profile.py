@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, current_app, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -12,11 +12,12 @@ from webapp.cursors import Cursor
 from webapp.db import database
 from webapp.house import House
 from webapp.models import Customer
-from webapp.pages import activities, attribute_list, panels
+from webapp.pages import activities, addresses, attribute_list, moments, note_list, panels
 from webapp.pages.guards import Place, place
 from webapp.pages.panels import Panel, Person
 
 door = Blueprint("profile", __name__, url_prefix="/customers/<growlytics_id>")
+door.url_defaults(addresses.keep_moment)
 
 
 @door.get("")
@@ -27,21 +28,23 @@ def show(growlytics_id: str) -> ResponseReturnValue:
         customer = customers.find(session, here.workspace.id, growlytics_id)
         if customer.root_id is not None:
             return _to_person(session, customer)
-        person = panels.person(session, customer)
+        person = panels.person(session, customer, moments.asked(here))
         for part, (template, read) in _PARTS.items():
             if htmx.wants(part):
-                return render_template(template, customer=customer, is_continued=True, **read(session, here, person))
+                shown = {"as_of": person.as_of, **read(session, here, person)}
+                return render_template(template, customer=customer, is_continued=True, **shown)
         for panel in PANELS:
             if htmx.wants(panel.name):
                 return panels.draw(panel, session, here, person)
         drawn = {panel.name: panels.draw(panel, session, here, person) for panel in PANELS}
-    return render_template("customers/profile.html", customer=customer, panels=drawn)
+    moment = {"as_of": person.as_of, "kept": addresses.kept("as_of")}
+    return render_template("customers/profile.html", customer=customer, panels=drawn, **moment)
 
 
 def _to_person(session: Session, member: Customer) -> ResponseReturnValue:
     """An old Growlytics ID leads to the person that its profile was merged into; not for good, as merges are undone."""
     root = session.get_one(Customer, member.root_id)
-    where = url_for("profile.show", growlytics_id=root.growlytics_id)
+    where = url_for("profile.show", growlytics_id=root.growlytics_id, as_of=None)  # it is in the query
     query = quote(request.query_string, safe="%&=+,;:@/?!$'()*")  # browsers escape it, others may not
     where = f"{where}?{query}" if query else where
     return htmx.go(where) if htmx.is_request() else redirect(where)
@@ -52,12 +55,12 @@ def _summary(_session: Session, _here: Place, _person: Person) -> dict[str, Any]
 
 
 def _acquisition(session: Session, _here: Place, person: Person) -> dict[str, Any]:
-    return {"visit_ends": visits.ends(session, person.ids)}
+    return {"visit_ends": visits.ends(session, person.ids, person.as_of)}
 
 
 def _location(session: Session, _here: Place, person: Person) -> dict[str, Any]:
-    stays = visits.stays(session, person.ids)
-    return {"stays": stays, "visit_ends": visits.ends(session, person.ids), "knows_places": _knows_places()}
+    stays, ends = (read(session, person.ids, person.as_of) for read in (visits.stays, visits.ends))
+    return {"stays": stays, "visit_ends": ends, "knows_places": _knows_places()}
 
 
 def _knows_places() -> bool:
@@ -67,7 +70,7 @@ def _knows_places() -> bool:
 
 
 def _devices(session: Session, _here: Place, person: Person) -> dict[str, Any]:
-    return {"devices": devices.of_person(session, person.ids)}
+    return {"devices": devices.of_person(session, person.ids, person.as_of)}
 
 
 def _why(session: Session, _here: Place, person: Person) -> dict[str, Any]:
@@ -77,6 +80,7 @@ def _why(session: Session, _here: Place, person: Person) -> dict[str, Any]:
 # The order in which they are read; where each stands is the template's.
 PANELS = (
     Panel("summary", "Summary", _summary),
+    note_list.PANEL,
     attribute_list.PANEL,
     Panel("acquisition", "Acquisition Details", _acquisition),
     Panel("location", "Location Info", _location),
@@ -87,6 +91,8 @@ PANELS = (
 # Parts of panels that change by themselves.
 _PARTS = {
     "attribute-rows": ("customers/_attribute_rows.html", attribute_list.rows),
+    "tags": ("customers/_tags.html", note_list.tags_of),
+    "note-list": ("customers/_note_list.html", note_list.notes_of),
     "older": ("customers/_entries.html", activities.entries),
 }
 
@@ -99,9 +105,25 @@ def history(growlytics_id: str) -> ResponseReturnValue:
     with database().read() as session:
         customer = customers.find(session, here.workspace.id, growlytics_id)
         ids = customers.members(session, customer.root_id or customer.id)
-        former = attributes.history(session, here.workspace.id, ids, name)
+        as_of = moments.asked(here)
+        former = attributes.history(session, here.workspace.id, ids, name, as_of)
     template = "customers/_history.html" if htmx.is_request() else "customers/history.html"
-    return render_template(template, customer=customer, name=name, history=former)
+    return render_template(template, customer=customer, name=name, history=former, as_of=as_of)
+
+
+@door.get("/value")
+def value(growlytics_id: str) -> ResponseReturnValue:
+    """The value of an attribute as JSON: the whole of it, however large."""
+    here = place()
+    name = request.args.get("attribute", "")
+    with database().read() as session:
+        customer = customers.find(session, here.workspace.id, growlytics_id)
+        ids = customers.members(session, customer.root_id or customer.id)
+        found = attributes.of_person(session, here.workspace.id, ids, moments.asked(here))
+    for one in found:
+        if one.name == name:
+            return Response(one.text, content_type="application/json")
+    raise attributes.NotFoundError(name)
 
 
 @door.get("/events/<cursor>")
