@@ -102,7 +102,7 @@ def _count(shop: Shop, browser: FlaskClient, path: str) -> int:
 
 @pytest.mark.parametrize(
     ("path", "number"),
-    [("/customers", 6), ("/customers?status=registered", 6), ("/customers?q=person", 5), ("profile", 16)],
+    [("/customers", 6), ("/customers?status=registered", 6), ("/customers?q=person", 5), ("profile", 22)],
 )
 def test_page_costs_the_same_number_of_queries_however_much_there_is(
     shop: Shop, alice: FlaskClient, path: str, number: int

@@ -29,5 +29,5 @@ def profile(growlytics_id: str, *without: str, **more: str) -> str:
 
 def keep_moment(_endpoint: str, arguments: dict[str, Any]) -> None:
     """Let every link from a profile as of a moment lead to another as of the same; `as_of=None` leads back to now."""
-    if text := request.args.get("as_of"):
-        arguments.setdefault("as_of", text)
+    if "as_of" not in arguments and (text := request.args.get("as_of")):
+        arguments["as_of"] = text
