@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.world import ATTRIBUTES, NOON, SMALLEST, Shop, faults
-from webapp import attributes
+from webapp import refusals
 from webapp.models import IgnoredValue
 
 SCALARS = {"string": "a", "number": 1, "boolean": True, "date": "2020-01-20 13:44:15"}
@@ -146,7 +146,8 @@ def test_ignored_values_are_remembered_with_a_sample(shop: Shop) -> None:
     shop.event(time=NOON + 1, age="much")
     shop.event(time=NOON + 1, age="much")
     with shop.database.read() as session:
-        noted = attributes.ignored_of(session, [shop.find().id])
+        found = refusals.of_person(session, shop.workspace.id, [shop.find().id])
+    noted = [*found.of_events, *found.of_attributes["age"]]
     assert [(one.event_name, one.name, one.expected, one.received, one.count) for one in noted] == [
         ("Purchased", "age", "number", "string", 1),
         ("", "age", "number", "string", 2),

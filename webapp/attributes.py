@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ClauseElement, ColumnElement, Select, bindparam, func, or_, select
+from sqlalchemy import ClauseElement, ColumnElement, Select, bindparam, case, func, or_, select
 from sqlalchemy import update as sql_update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from webapp import db, lookups, search
 from webapp.customers import Owner
@@ -28,13 +28,17 @@ _Key = tuple[int, str, int, int]  # customer_id, name, reported_at, id
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An attribute of a customer as a page shows it, with the number of different values so far. Times are epoch ms."""
+    """An attribute of a customer as a page shows it, with the number of different values so far. Times are epoch ms.
+
+    `text`: the value as JSON.
+    """
 
     name: str
     type: str
     value: Any
     changed_at: int
     value_count: int
+    text: str
 
 
 class NotFoundError(LookupError):
@@ -42,15 +46,24 @@ class NotFoundError(LookupError):
 
 
 class Former(NamedTuple):
-    """A value that an attribute has or had: first and last reported, first received (epoch ms), and where from."""
+    """A value that an attribute has or had: first and last reported, first received (epoch ms), and where from.
+
+    `text`: the value as JSON.
+    """
 
     type: str
     value: Any
+    text: str
     reported_at: int
     until_at: int
     received_at: int
     source: str
     key: str | None
+
+    @property
+    def held_from(self) -> int:
+        """When it began to hold, epoch ms: by a client's clock that is ahead, not before it came."""
+        return min(self.reported_at, self.received_at)
 
 
 class Update(NamedTuple):
@@ -296,36 +309,60 @@ def _too_many(limit: int, count: int) -> Fault:
     }
 
 
-def of_person(session: Session, workspace_id: int, ids: Sequence[int]) -> list[Shown]:
+def of_person(session: Session, workspace_id: int, ids: Sequence[int], as_of: int | None = None) -> list[Shown]:
     """All attributes of a person: name, email and mobile first, then by name without regard to letter case.
 
-    `ids`: the rows of the person's profiles.
+    `ids`: the rows of the person's profiles. `as_of`: shows what held at that moment (epoch ms), by reported time.
     """
-    best = _latest(session.scalars(_current(ids)))
+    best = _latest(session.scalars(_current(ids))) if as_of is None else _held(session, ids, as_of)
     types = types_of(session, workspace_id, best)
-    counts = {row.name: row[1] for row in session.execute(_counts(ids))}
+    counts = {row.name: row[1] for row in session.execute(_counts(ids, as_of))}
     shown = [
-        Shown(name, types[name], json.loads(row.value), row.reported_at, counts[name]) for name, row in best.items()
+        Shown(name, types[name], json.loads(row.value), row.reported_at, counts[name], row.value)
+        for name, row in best.items()
     ]
     order = {name: place for place, name in enumerate(RESERVED)}
     return sorted(shown, key=lambda one: (order.get(one.name, len(order)), one.name.casefold(), one.name))
 
 
-def _counts(ids: Sequence[int]) -> Select[str, int]:
+def _counts(ids: Sequence[int], as_of: int | None) -> Select[str, int]:
     number = func.count(AttributeValue.value.distinct())
-    query = select(AttributeValue.name, number).where(AttributeValue.customer_id.in_(ids))
+    query = select(AttributeValue.name, number).where(AttributeValue.customer_id.in_(ids), *_begun(as_of))
     return query.group_by(AttributeValue.name)
 
 
-def history(session: Session, workspace_id: int, ids: Sequence[int], name: str) -> list[Former]:
+# When a value began and ceased to hold, as `_effective` has it. By the server's clock: those whose id is 0.
+_BEGIN, _END = (
+    case((or_(AttributeValue.id == 0, at < AttributeValue.received_at), at), else_=AttributeValue.received_at)
+    for at in (AttributeValue.reported_at, AttributeValue.until_at)
+)
+
+
+def _begun(as_of: int | None) -> list[ColumnElement[bool]]:
+    return [] if as_of is None else [as_of >= _BEGIN]
+
+
+def _held(session: Session, ids: Sequence[int], as_of: int) -> dict[str, AttributeValue]:
+    """The values that held at a moment: of those that had begun the last one, and one that went on is later."""
+    rank = (case((as_of < _END, as_of), else_=_END), _BEGIN, AttributeValue.value)
+    place = func.row_number().over(partition_by=AttributeValue.name, order_by=[one.desc() for one in rank])
+    ranked = select(AttributeValue, place.label("place")).where(AttributeValue.customer_id.in_(ids), *_begun(as_of))
+    found = ranked.subquery()
+    held = session.scalars(select(aliased(AttributeValue, found)).where(found.c.place == 1))
+    return {row.name: row for row in held}
+
+
+def history(
+    session: Session, workspace_id: int, ids: Sequence[int], name: str, as_of: int | None = None
+) -> list[Former]:
     """Every value that an attribute of a person has had, the latest first; one that is told again and again is one.
 
-    Raises NotFoundError where there is none.
+    `as_of`: only those that had begun to hold at that moment, epoch ms. Raises NotFoundError where there is none.
     """
     query = (
         select(AttributeValue, ApiKey.name)
         .outerjoin(ApiKey, ApiKey.id == AttributeValue.key_id)
-        .where(AttributeValue.customer_id.in_(ids), AttributeValue.name == name)
+        .where(AttributeValue.customer_id.in_(ids), AttributeValue.name == name, *_begun(as_of))
         .order_by(AttributeValue.until_at.desc())
         .limit(MOST_FORMER)
     )
@@ -335,11 +372,12 @@ def history(session: Session, workspace_id: int, ids: Sequence[int], name: str) 
     type_ = types_of(session, workspace_id, [name])[name]
     ranked = sorted(rows, key=lambda row: rank(row[0]), reverse=True)
     runs = [list(run) for _, run in groupby(ranked, key=lambda row: row[0].value)]
-    return [
-        Former(type_, json.loads(row.value), row.reported_at, run[0][0].until_at, row.received_at, row.source, key)
-        for run in runs
-        for row, key in run[-1:]
-    ]
+    return [_former(type_, run[0][0].until_at, *run[-1]) for run in runs]
+
+
+def _former(type_: str, until_at: int, first: AttributeValue, key: str | None) -> Former:
+    value = json.loads(first.value)
+    return Former(type_, value, first.value, first.reported_at, until_at, first.received_at, first.source, key)
 
 
 def note_ignored(arrival: Arrival, noted: Sequence[tuple[int, str, Ignored]]) -> None:
@@ -369,14 +407,3 @@ def _noting(dialect: str) -> ClauseElement:
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key), set_=latest | {"count": table.c.count + statement.excluded.count}
     )
-
-
-def ignored_of(session: Session, ids: Sequence[int]) -> Sequence[IgnoredValue]:
-    """The values that were not stored for a person's profiles and for their events, latest first."""
-    query = (
-        select(IgnoredValue)
-        .where(IgnoredValue.customer_id.in_(ids))
-        .order_by(IgnoredValue.last_at.desc(), IgnoredValue.event_name, IgnoredValue.name)
-        .limit(50)
-    )
-    return session.scalars(query).all()

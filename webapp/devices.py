@@ -29,13 +29,22 @@ class Shown:
     last_at: int | None
 
 
-def of_person(session: Session, ids: Sequence[int]) -> list[Shown]:
-    """The devices on which a person's profiles did something or logged in, the one used last first."""
+def of_person(session: Session, ids: Sequence[int], as_of: int | None = None) -> list[Shown]:
+    """The devices on which a person's profiles did something or logged in, the one used last first.
+
+    `as_of`: only those of which that had been reported at that moment, epoch ms.
+    """
     # Whatever is done on a device belongs to who has logged in there, or to the visitor whose device it is: that is
     # sooner known than by all visits. On one device they don't overlap, so the first one to begin is the first to end.
     logins = select(DeviceLogin.device_id).where(DeviceLogin.customer_id.in_(ids))
-    theirs = logins.union(select(Customer.device_id).where(Customer.id.in_(ids), Customer.device_id.is_not(None)))
+    own = select(Customer.device_id).where(Customer.id.in_(ids), Customer.device_id.is_not(None))
     visit = select(Visit.started_at).where(Visit.device_id == Device.id, Visit.customer_id.in_(ids)).limit(1)
+    if as_of is not None:
+        logins = logins.where(DeviceLogin.at <= as_of)
+        visit = visit.where(Visit.started_at <= as_of)
+        used = select(Visit.device_id).where(Visit.customer_id.in_(ids), Visit.started_at <= as_of)
+        own = own.where(Customer.device_id.in_(used))
+    theirs = logins.union(own)
     first = visit.order_by(Visit.ended_at).correlate(Device).scalar_subquery()
     last = visit.with_only_columns(Visit.ended_at).order_by(Visit.ended_at.desc()).correlate(Device).scalar_subquery()
     query = (
@@ -44,7 +53,10 @@ def of_person(session: Session, ids: Sequence[int]) -> list[Shown]:
         .order_by(func.coalesce(last, 0).desc(), Device.id)
         .limit(MOST)
     )
-    return [shown(device, first_at, last_at) for device, first_at, last_at in session.execute(query)]
+    return [
+        shown(device, first_at, last_at if as_of is None or last_at is None else min(last_at, as_of))
+        for device, first_at, last_at in session.execute(query)
+    ]
 
 
 def clock_skew(session: Session, workspace_id: int, did: str) -> int:

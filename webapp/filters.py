@@ -1,6 +1,7 @@
 """Jinja filters: times, counts and values as people read them."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -22,13 +23,14 @@ from webapp.timeline import Entry
 _GIST_ATTRIBUTES = 4
 _GIST_LENGTH = 60
 _MOST_DIGITS = 10**15
+_EXCERPT = 200
 
 
 def register(app: Flask) -> None:
     """Give the templates these filters."""
     for one in (
-        ago, amount, by_day, count, country, date_only, duration, exactly, gist, in_words, initials, instant, local,
-        moment, pause, plural, region_name, time_of_day, value, yes_no,
+        ago, amount, article, by_day, count, country, date_only, duration, exactly, excerpt, gist, in_words, initials,
+        instant, iso_day, linked, local, moment, pause, plural, region_name, size, time_of_day, value, yes_no,
     ):  # fmt: skip
         app.jinja_env.filters[one.__name__] = one
 
@@ -58,6 +60,11 @@ def day(epoch_ms: int, zone: tzinfo) -> str:
     """`Sunday, 22 November 2026` in the zone."""
     at = _at(epoch_ms, zone)
     return f"{at:%A}, {at.day} {at:%B %Y}"
+
+
+def iso_day(epoch_ms: int, zone: tzinfo) -> str:
+    """`2026-11-22` in the zone, as a form's field takes it."""
+    return _at(epoch_ms, zone).date().isoformat()
 
 
 def time_of_day(epoch_ms: int, zone: tzinfo) -> str:
@@ -95,6 +102,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def size(text: str) -> str:
+    """How much a text is: `98 KB`."""
+    return humanize.naturalsize(len(text.encode()), format="%.0f").replace("kB", "KB")
+
+
 def plural(number: int, one: str, many: str | None = None) -> str:
     """`1 event`, `23,570 events`."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
@@ -111,6 +123,16 @@ def value(any_value: Any) -> str:
     return any_value if isinstance(any_value, str) else json.dumps(any_value, ensure_ascii=False)
 
 
+def excerpt(any_value: Any) -> str:
+    """The beginning of a value that is too long to stand among others; of lists and objects, of their JSON."""
+    return f"{value(any_value)[:_EXCERPT].rstrip()} …"
+
+
+def article(type_: str) -> str:
+    """A value of this type: `a number`."""
+    return "a custom value" if type_ == "custom" else f"a {type_}"
+
+
 def gist(attributes: Sequence[ShownAttribute]) -> Markup:
     """The first plain attributes of an event in one line: `Order ID 17 · Amount 732.23`."""
     plain = [one for one in attributes if isinstance(one.value, str | int | float) and one.value != ""]
@@ -124,6 +146,25 @@ def gist(attributes: Sequence[ShownAttribute]) -> Markup:
 def _short(scalar: str | float) -> str:
     text = value(scalar)
     return text if len(text) <= _GIST_LENGTH else f"{text[:_GIST_LENGTH]}…"
+
+
+_URL = re.compile(r"https?://[^\s<>\"\x00]+", re.IGNORECASE)
+
+
+def linked(text: str) -> Markup:
+    """Plain text in which http and https addresses are links."""
+    parts, end = [], 0
+    for found in _URL.finditer(text):
+        url = found[0].rstrip(".,;:!?'*_…")
+        if url.endswith(")") and "(" not in url:
+            url = url.rstrip(").,;:!?'")
+        shown = escape(url)
+        parts += [
+            escape(text[end : found.start()]),
+            f'<a href="{shown}" rel="noopener noreferrer nofollow">{shown}</a>',
+        ]
+        end = found.start() + len(url)
+    return Markup("".join([*parts, escape(text[end:])]))  # noqa: S704 - each part is escaped
 
 
 def initials(customer: Customer) -> str:

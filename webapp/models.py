@@ -379,6 +379,45 @@ class IgnoredValue(Base):
     last_at: Mapped[Millis]
 
 
+class PinnedAttribute(Base):
+    """An attribute of customers that stands on top of every profile of a workspace, in the order of pinning."""
+
+    __tablename__ = "pinned_attributes"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    name: Mapped[Exact] = mapped_column(primary_key=True)
+    pinned_at: Mapped[Millis]
+
+
+class Note(Base):
+    """What somebody wrote on a profile. It stays with the row it was written on; a root shows all its members' too."""
+
+    __tablename__ = "notes"
+    __table_args__ = (Index("ix_notes_customer_id_created_at", "customer_id", "created_at"),)
+
+    id: Mapped[PrimaryKey]
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    text: Mapped[Long]
+    created_at: Mapped[Millis]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    edited_at: Mapped[Millis | None]
+    edited_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+
+class Tag(Base):
+    """A word that somebody put on a profile, folded. As with notes, it stays with the row it was put on."""
+
+    __tablename__ = "tags"
+    # For the tags that a workspace has, which are looked up one after the other.
+    __table_args__ = (Index("ix_tags_workspace_id_name", "workspace_id", "name"),)
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True)
+    name: Mapped[Exact] = mapped_column(primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    created_at: Mapped[Millis]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+
+
 class SearchTerm(Base):
     """A text by which a customer is found: the whole or a tail of an id, e-mail, mobile or name, folded."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from sqlalchemy import ClauseElement, delete, func, select, tuple_
+from sqlalchemy import ClauseElement, ColumnElement, delete, func, select, tuple_
 from sqlalchemy.engine import result_tuple
 from sqlalchemy.orm import Session
 
@@ -265,14 +265,21 @@ class Ends:
     last: Span
 
 
-def ends(session: Session, ids: Sequence[int]) -> Ends | None:
-    """The first and the last visit of the person with these profiles, None where there is no visit."""
-    first, last = (_end(session, ids, newest=newest) for newest in (False, True))
+def ends(session: Session, ids: Sequence[int], as_of: int | None = None) -> Ends | None:
+    """The first and the last visit of the person with these profiles, None where there is no visit.
+
+    `as_of`: of the visits that had begun at that moment, epoch ms.
+    """
+    first, last = (_end(session, ids, as_of, newest=newest) for newest in (False, True))
     return None if first is None or last is None else Ends(first, last)
 
 
-def _end(session: Session, ids: Sequence[int], *, newest: bool) -> Span | None:
-    parts = [select(*_COLUMNS).where(one) for one in stretches.of(Visit.customer_id, ids)]
+def _begun(as_of: int | None) -> list[ColumnElement[bool]]:
+    return [] if as_of is None else [Visit.started_at <= as_of]
+
+
+def _end(session: Session, ids: Sequence[int], as_of: int | None, *, newest: bool) -> Span | None:
+    parts = [select(*_COLUMNS).where(one, *_begun(as_of)) for one in stretches.of(Visit.customer_id, ids)]
     found: list[Span] = []
     # A visit may consist of several profiles' parts. Hardly ever of more than a few; then so many are joined.
     for number in (_FEW_PARTS, _MOST_PARTS) if len(ids) > 1 else (1,):
@@ -320,21 +327,27 @@ def count(session: Session, ids: Sequence[int]) -> int:
     return len(coalesced(Span(*row) for row in session.execute(query)))
 
 
-def stays(session: Session, ids: Sequence[int]) -> list[Stay]:
-    """The places that a person's first and last visits came from, the one of the latest visit first."""
-    early, number = _stays(session, ids, newest=False)
-    late = _stays(session, ids, newest=True)[0] if number == _MOST_STAYS else early
+def stays(session: Session, ids: Sequence[int], as_of: int | None = None) -> list[Stay]:
+    """The places that a person's first and last visits came from, the one of the latest visit first.
+
+    `as_of`: of the visits that had begun at that moment, epoch ms.
+    """
+    early, number = _stays(session, ids, as_of, newest=False)
+    late = _stays(session, ids, as_of, newest=True)[0] if number == _MOST_STAYS else early
     found = []
     for text in early | late:
         first_at = early[text][0] if text in early else None
-        found.append(Stay(Place(**json.loads(text)), first_at, (late.get(text) or early[text])[1]))
+        last_at = (late.get(text) or early[text])[1]
+        found.append(Stay(Place(**json.loads(text)), first_at, last_at if as_of is None else min(last_at, as_of)))
     return sorted(found, key=lambda stay: stay.last_at, reverse=True)[:_MOST_PLACES]
 
 
-def _stays(session: Session, ids: Sequence[int], *, newest: bool) -> tuple[dict[str, tuple[int, int]], int]:
+def _stays(
+    session: Session, ids: Sequence[int], as_of: int | None, *, newest: bool
+) -> tuple[dict[str, tuple[int, int]], int]:
     """The places among so many visits from one end, with the first start and the last end; the number of visits."""
     columns = (Visit.place, Visit.started_at, Visit.ended_at, Visit.device_id)
-    parts = [select(*columns).where(one) for one in stretches.of(Visit.customer_id, ids)]
+    parts = [select(*columns).where(one, *_begun(as_of)) for one in stretches.of(Visit.customer_id, ids)]
     looked_at = stretches.first(parts, _ORDER, _MOST_STAYS, newest=newest).subquery().c
     times = (func.min(looked_at.started_at), func.max(looked_at.ended_at))
     rows = session.execute(select(looked_at.place, *times, func.count()).group_by(looked_at.place)).all()

@@ -39,7 +39,9 @@ _ATTRIBUTES = (
 ALL = tuple(end + way for end in _ENDS for way in _WAYS) + _ATTRIBUTES
 # For names, of which few characters are taken.
 SHORT = tuple(
-    f"{end}<{way} data-xss onload=xss()>" for end in ("", '"', "'", "`", "-->") for way in ("svg", "img src onerror=xss()")
+    f"{end}<{way} data-xss onload=xss()>"
+    for end in ("", '"', "'", "`", "-->")
+    for way in ("svg", "img src onerror=xss()")
 ) + ('"data-xss onmouseover="xss()', "javascript:xss()")
 EVIL = ALL[1]
 

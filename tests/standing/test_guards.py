@@ -51,11 +51,14 @@ MEMBER = {
     "profile.event",
     "profile.history",
     "keyboard.show",
+    "profile.value",
     "account.show",
     "account.change_password",
 }
 EDITOR = {"merging.choose", "merging.merge", "merging.undo", "merging.redo", "merging.resume"}
 EDITOR |= {"saving.create", "saving.rename", "saving.replace", "saving.delete"}
+EDITOR |= {"pinning.pin", "pinning.unpin"}
+EDITOR |= {"noting.add", "noting.change", "noting.remove", "noting.tag", "noting.untag"}
 MACHINE = {f"api.{path[1:]}" for path in (*SMALLEST, "/api/v1/batch", "/api/v1/browser")}
 NO_KEY = b"{}"  # browsers have theirs in the body
 

@@ -65,17 +65,18 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     generate(url, CUSTOMERS, EVENTS)
     app = create_app(settings_for(url))
     database: Database = app.extensions["database"]
-    _thicken(database)
     with database.write() as session:
         workspace_id = session.scalars(select(Workspace.id)).one()
         _, key = keys.create(session, workspace_id, "Plans")
         _, browser_key = keys.create(session, workspace_id, "Website", "browser")
         session.get_one(Workspace, workspace_id).allowed_origins = ORIGIN
         users.create(session, users.credentials("alice@shop.example", PASSWORD), workspace_id, "admin")
+    _thicken(database)
     browser = app.test_client()
     assert submit(browser, "/login", email="alice@shop.example", password=PASSWORD).status_code == 302
     with plans.captured(database.engine) as statements:
         _read(database, browser)
+        _write(database, browser)
         _ingest(browser, key)
         _send_as_browser(browser, browser_key)
     yield Place(database, browser, key, statements)
@@ -101,6 +102,10 @@ def _thicken(database: Database) -> None:
             " SELECT id, id - 1, created_at, is_bot, NOT is_bot FROM customers WHERE id > 1",
             "INSERT INTO browser_messages SELECT id, id, created_at + 100000000000 FROM devices",
             "INSERT INTO tallies SELECT id, '', 0, 0, '{}' FROM customers",
+            "INSERT INTO notes (customer_id, text, created_at, user_id)"
+            " SELECT id, 'Called', created_at, (SELECT min(id) FROM users) FROM customers",
+            "INSERT INTO tags SELECT id, 'tag ' || (id % 300), workspace_id, created_at,"
+            " (SELECT min(id) FROM users) FROM customers",
             "UPDATE customers SET merging_stopped_at = created_at WHERE system_id LIKE '%777'",
         ):
             connection.execute(text(statement))
@@ -123,14 +128,34 @@ def _read(database: Database, browser: FlaskClient) -> None:
     for person in people.values():
         path, at = f"/customers/{person.growlytics_id}", f"{middle.reported_at}.{middle.id}"
         for query in _profiles(at):
-            for target in (None, "activities", "older", "attribute-rows"):
+            for target in (None, "activities", "older", "attribute-rows", "tags", "note-list"):
                 _get(browser, f"{path}?{query}", target)
         for target in ("overview", "year", None):
             _get(browser, f"{path}?year=2025&from=2025-03-01&to=2025-03-01", target)
-        _get(browser, f"{path}/history?attribute=name")
+        for moment in ("", "&as_of=2026-01-01"):
+            for page in ("history", "value"):
+                _get(browser, f"{path}/{page}?attribute=name{moment}")
         _get(browser, f"{path}/merges?q={PREFIX}")
         _get(browser, f"{path}/merges?with={busy.growlytics_id}")
     _get(browser, f"/customers/{busy.growlytics_id}/events/{middle.reported_at}.{middle.id}")
+
+
+def _write(database: Database, browser: FlaskClient) -> None:
+    """All that a profile's forms can do."""
+    with database.read() as session:
+        path = f"/customers/{session.scalars(select(Customer).where(_is(f'C{FIRST_SYSTEM_ID}'))).one().growlytics_id}"
+    _post(browser, path, "notes", text="Called")
+    note = re.findall(r"/(notes/\d+)/removal", browser.get(path).text)[0]
+    _post(browser, path, note, text="Wrote")
+    _post(browser, path, f"{note}/removal")
+    for where in ("tags", "tags/removal"):
+        _post(browser, path, where, tag="new")
+    for where in ("pins", "pins/removal"):
+        _post(browser, path, where, name="City")
+
+
+def _post(browser: FlaskClient, path: str, where: str, **fields: str) -> None:
+    assert submit(browser, f"{path}/{where}", form_on=path, **fields).status_code == 303, where
 
 
 def _is(system_id: str) -> ColumnElement[bool]:
@@ -163,6 +188,7 @@ def _profiles(at: str) -> Iterator[str]:
             f"by={by}",
             f"by={by}&event=Purchased",
             f"by={by}&from=2025-01-01&to=2026-01-01",
+            f"by={by}&as_of=2026-01-01&{extras}",
             f"by={by}&{extras}",
             f"by={by}&older_than={at}&{extras}",
             f"by={by}&event=Purchased&older_than={at}",

@@ -6,8 +6,21 @@ from flask_login import LoginManager
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from webapp import attributes, customers, db, doors, events, keys, logs, merges, segments, users
-from webapp.pages import account, guards, keyboard, login, merging, people, profile, saving, settings, website
+from webapp import attributes, customers, db, doors, events, keys, logs, merges, notes, segments, users
+from webapp.pages import (
+    account,
+    guards,
+    keyboard,
+    login,
+    merging,
+    noting,
+    people,
+    pinning,
+    profile,
+    saving,
+    settings,
+    website,
+)
 
 # Who may pass each door. A page that isn't behind one of these guards fails tests/standing.
 DOORS = (
@@ -16,6 +29,8 @@ DOORS = (
     (saving.door, guards.editor),
     (profile.door, guards.member),
     (merging.door, guards.editor),
+    (noting.door, guards.editor),
+    (pinning.door, guards.editor),
     (account.door, guards.member),
     (keyboard.door, guards.member),
     (settings.door, guards.admin),
@@ -32,7 +47,8 @@ def register(app: Flask) -> None:
     for blueprint, guard in DOORS:
         doors.hang(app, blueprint, guards.same_site, guard)
     app.context_processor(guards.context)
-    for not_found in (module.NotFoundError for module in (attributes, customers, events, keys, merges, segments)):
+    modules = (attributes, customers, events, keys, merges, notes, segments)
+    for not_found in (module.NotFoundError for module in modules):
         app.register_error_handler(not_found, lambda _: _page(404))
 
 

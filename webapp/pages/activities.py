@@ -46,7 +46,7 @@ def entries(session: Session, here: Place, person: Person) -> dict[str, Any]:
     asked = Asked.of_request(here)
     after = Cursor.parse(request.args.get("older_than"))
     whose = timeline.Person(here.workspace.id, person.ids)
-    page = timeline.read(session, whose, asked.wanted, asked.extras, after)
+    page = timeline.read(session, whose, _until(person.as_of, asked.wanted), asked.extras, after)
     return {
         "page": page,
         **(_by_visit(session, whose, page, asked.extras, after) if asked.by == "visit" else {"groups": None}),
@@ -57,6 +57,13 @@ def entries(session: Session, here: Place, person: Person) -> dict[str, Any]:
         "by": asked.by,
         "link": asked.link,
     }
+
+
+def _until(as_of: int | None, wanted: events.Filter) -> events.Filter:
+    """The same of what had been reported at a moment, epoch ms."""
+    if as_of is None:
+        return wanted
+    return wanted._replace(until=as_of + 1 if wanted.until is None else min(wanted.until, as_of + 1))
 
 
 def _by_visit(

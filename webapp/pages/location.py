@@ -24,10 +24,10 @@ class Pin(NamedTuple):
 
 def read(session: Session, _here: Place, person: Person) -> dict[str, Any]:
     """The places of the first and the last visits."""
-    stays = visits.stays(session, person.ids)
+    stays = visits.stays(session, person.ids, person.as_of)
     return {
         "stays": stays,
-        "visit_ends": visits.ends(session, person.ids),
+        "visit_ends": visits.ends(session, person.ids, person.as_of),
         "knows_places": _knows_places(),
         "pins": _pins(stays),
         "map_size": (world.WIDTH, world.HEIGHT),

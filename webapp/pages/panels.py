@@ -3,20 +3,24 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from flask import render_template
+from flask import get_flashed_messages, render_template
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from webapp import customers, db, logs
+from webapp import customers, db, htmx, logs
 from webapp.models import Customer
 from webapp.pages.guards import Place
 
 
 class Person(NamedTuple):
-    """The customer of the page, and the row ids of all profiles that are this person, the root's first."""
+    """The customer of the page, and the row ids of all profiles that are this person, the root's first.
+
+    `as_of`: the moment that the page shows, epoch ms; nothing reported later is to be seen. None: now.
+    """
 
     customer: Customer
     ids: list[int]
+    as_of: int | None = None
 
 
 class Panel(NamedTuple):
@@ -30,9 +34,14 @@ class Panel(NamedTuple):
     read: Callable[[Session, Place, Person], dict[str, Any]]
 
 
-def person(session: Session, customer: Customer) -> Person:
-    """The person whose root this customer is."""
-    return Person(customer, customers.members(session, customer.id))
+def person(session: Session, customer: Customer, as_of: int | None) -> Person:
+    """The person whose root this customer is, as they were at a moment (epoch ms; None: now)."""
+    return Person(customer, customers.members(session, customer.id), as_of)
+
+
+def told() -> list[str]:
+    """What a form has to say, where only its panel is drawn; on a whole page it stands on top."""
+    return [str(message) for message in get_flashed_messages()] if htmx.is_request() else []
 
 
 def draw(panel: Panel, session: Session, here: Place, whose: Person) -> Markup:
@@ -42,7 +51,10 @@ def draw(panel: Panel, session: Session, here: Place, whose: Person) -> Markup:
     """
     try:
         text = render_template(
-            f"customers/_{panel.name}.html", customer=whose.customer, **panel.read(session, here, whose)
+            f"customers/_{panel.name}.html",
+            customer=whose.customer,
+            as_of=whose.as_of,
+            **panel.read(session, here, whose),
         )
     except Exception as error:
         if db.trouble(error) is not None:

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -11,11 +11,12 @@ from webapp import attributes, customers, devices, events, evidence, htmx, visit
 from webapp.cursors import Cursor
 from webapp.db import database
 from webapp.models import Customer
-from webapp.pages import activities, attribute_list, figures, location, panels, year
+from webapp.pages import activities, addresses, attribute_list, figures, location, moments, note_list, panels, year
 from webapp.pages.guards import Place, place
 from webapp.pages.panels import Panel, Person
 
 door = Blueprint("profile", __name__, url_prefix="/customers/<growlytics_id>")
+door.url_defaults(addresses.keep_moment)
 
 
 @door.get("")
@@ -26,10 +27,11 @@ def show(growlytics_id: str) -> ResponseReturnValue:
         customer = customers.find(session, here.workspace.id, growlytics_id)
         if customer.root_id is not None:
             return _to_person(session, customer)
-        person = panels.person(session, customer)
+        person = panels.person(session, customer, moments.asked(here))
         for part, (template, read) in _PARTS.items():
             if htmx.wants(part):
-                return render_template(template, customer=customer, is_continued=True, **read(session, here, person))
+                shown = {"as_of": person.as_of, **read(session, here, person)}
+                return render_template(template, customer=customer, is_continued=True, **shown)
         for panel in PANELS:
             if htmx.wants(panel.name):
                 return panels.draw(panel, session, here, person)
@@ -37,13 +39,14 @@ def show(growlytics_id: str) -> ResponseReturnValue:
         template, wanted = ("customers/_overview.html", _OVERVIEW) if is_part else ("customers/profile.html", PANELS)
         drawn = {panel.name: panels.draw(panel, session, here, person) for panel in wanted}
         is_waiting = figures.is_waiting(session)
-    return render_template(template, customer=customer, panels=drawn, is_waiting=is_waiting)
+    moment = {"as_of": person.as_of, "kept": addresses.kept("as_of")}
+    return render_template(template, customer=customer, panels=drawn, is_waiting=is_waiting, **moment)
 
 
 def _to_person(session: Session, member: Customer) -> ResponseReturnValue:
     """An old Growlytics ID leads to the person that its profile was merged into; not for good, as merges are undone."""
     root = session.get_one(Customer, member.root_id)
-    where = url_for("profile.show", growlytics_id=root.growlytics_id)
+    where = url_for("profile.show", growlytics_id=root.growlytics_id, as_of=None)  # it is in the query
     query = quote(request.query_string, safe="%&=+,;:@/?!$'()*")  # browsers escape it, others may not
     where = f"{where}?{query}" if query else where
     return htmx.go(where) if htmx.is_request() else redirect(where)
@@ -54,11 +57,11 @@ def _summary(_session: Session, _here: Place, _person: Person) -> dict[str, Any]
 
 
 def _acquisition(session: Session, _here: Place, person: Person) -> dict[str, Any]:
-    return {"visit_ends": visits.ends(session, person.ids)}
+    return {"visit_ends": visits.ends(session, person.ids, person.as_of)}
 
 
 def _devices(session: Session, _here: Place, person: Person) -> dict[str, Any]:
-    return {"devices": devices.of_person(session, person.ids)}
+    return {"devices": devices.of_person(session, person.ids, person.as_of)}
 
 
 def _why(session: Session, _here: Place, person: Person) -> dict[str, Any]:
@@ -71,6 +74,7 @@ _OVERVIEW = (figures.FIGURES, year.PANEL, figures.NAMES)
 PANELS = (
     Panel("summary", "Summary", _summary),
     *_OVERVIEW,
+    note_list.PANEL,
     attribute_list.PANEL,
     Panel("acquisition", "Acquisition Details", _acquisition),
     location.PANEL,
@@ -81,6 +85,8 @@ PANELS = (
 # Parts of panels that change by themselves.
 _PARTS = {
     "attribute-rows": ("customers/_attribute_rows.html", attribute_list.rows),
+    "tags": ("customers/_tags.html", note_list.tags_of),
+    "note-list": ("customers/_note_list.html", note_list.notes_of),
     "older": ("customers/_entries.html", activities.entries),
 }
 
@@ -93,9 +99,25 @@ def history(growlytics_id: str) -> ResponseReturnValue:
     with database().read() as session:
         customer = customers.find(session, here.workspace.id, growlytics_id)
         ids = customers.members(session, customer.root_id or customer.id)
-        former = attributes.history(session, here.workspace.id, ids, name)
+        as_of = moments.asked(here)
+        former = attributes.history(session, here.workspace.id, ids, name, as_of)
     template = "customers/_history.html" if htmx.is_request() else "customers/history.html"
-    return render_template(template, customer=customer, name=name, history=former)
+    return render_template(template, customer=customer, name=name, history=former, as_of=as_of)
+
+
+@door.get("/value")
+def value(growlytics_id: str) -> ResponseReturnValue:
+    """The value of an attribute as JSON: the whole of it, however large."""
+    here = place()
+    name = request.args.get("attribute", "")
+    with database().read() as session:
+        customer = customers.find(session, here.workspace.id, growlytics_id)
+        ids = customers.members(session, customer.root_id or customer.id)
+        found = attributes.of_person(session, here.workspace.id, ids, moments.asked(here))
+    for one in found:
+        if one.name == name:
+            return Response(one.text, content_type="application/json")
+    raise attributes.NotFoundError(name)
 
 
 @door.get("/events/<cursor>")

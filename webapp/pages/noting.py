@@ -1,0 +1,90 @@
+"""Writing notes on a profile and putting tags on it: for who may change customers."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from flask import Blueprint, abort, flash, redirect, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from webapp import customers, notes, tags
+from webapp.db import database
+from webapp.models import Customer, Note
+from webapp.pages import addresses
+from webapp.pages.guards import Place, place
+
+door = Blueprint("noting", __name__, url_prefix="/customers/<growlytics_id>")
+
+_NOTE = f"/notes/<int(max={2**63 - 1}):note_id>"
+
+
+class _Whose(NamedTuple):
+    """The profile of the address, and the row ids of all profiles of its person."""
+
+    customer: Customer
+    ids: list[int]
+
+
+@door.post("/notes")
+def add(growlytics_id: str) -> ResponseReturnValue:
+    """Write a note on the profile."""
+    text, user_id = request.form.get("text", ""), place().user_id
+
+    def work(session: Session, whose: _Whose) -> None:
+        notes.add(session, whose.ids, whose.customer.id, user_id, text)
+
+    return _done(growlytics_id, work)
+
+
+@door.post(_NOTE)
+def change(growlytics_id: str, note_id: int) -> ResponseReturnValue:
+    """Write a note anew: for its author and administrators."""
+    text, here = request.form.get("text", ""), place()
+
+    def work(session: Session, whose: _Whose) -> None:
+        notes.change(_own(session, here, whose, note_id), here.user_id, text)
+
+    return _done(growlytics_id, work)
+
+
+@door.post(f"{_NOTE}/removal")
+def remove(growlytics_id: str, note_id: int) -> ResponseReturnValue:
+    """Delete a note: for its author and administrators."""
+    here = place()
+    return _done(growlytics_id, lambda session, whose: session.delete(_own(session, here, whose, note_id)))
+
+
+@door.post("/tags")
+def tag(growlytics_id: str) -> ResponseReturnValue:
+    """Put a tag on the profile."""
+    text, user_id = request.form.get("tag", ""), place().user_id
+    return _done(growlytics_id, lambda session, whose: tags.add(session, whose.customer, whose.ids, user_id, text))
+
+
+@door.post("/tags/removal")
+def untag(growlytics_id: str) -> ResponseReturnValue:
+    """Take a tag off the person."""
+    text = request.form.get("tag", "")
+    return _done(growlytics_id, lambda session, whose: tags.remove(session, whose.ids, text))
+
+
+def _own(session: Session, here: Place, whose: _Whose, note_id: int) -> Note:
+    found = notes.find(session, whose.ids, note_id)
+    if found.user_id != here.user_id and here.role != "admin":
+        abort(403)
+    return found
+
+
+def _done(growlytics_id: str, work: Callable[[Session, _Whose], None]) -> ResponseReturnValue:
+    """Do it, and go back to the panel that the form stands in; htmx goes along and gets its part of it alone."""
+    workspace_id = place().workspace.id
+
+    def whole(session: Session) -> None:
+        customer = customers.find(session, workspace_id, growlytics_id)
+        work(session, _Whose(customer, customers.members(session, customer.root_id or customer.id)))
+
+    try:
+        database().transact(whole)
+    except (notes.ImpossibleError, tags.ImpossibleError) as error:
+        flash(str(error), "trouble")
+    return redirect(f"{addresses.profile(growlytics_id)}#notes", 303)
