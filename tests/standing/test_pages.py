@@ -14,6 +14,7 @@ from sqlalchemy import event
 from tests.world import Shop
 from webapp import assets, headers
 from webapp.db import Database
+from webapp.pages import profile
 
 
 def test_every_template_compiles(app: Flask) -> None:
@@ -26,7 +27,8 @@ def test_every_template_compiles(app: Flask) -> None:
 def test_every_partial_is_included_or_returned_somewhere() -> None:
     folder = assets.folder("templates")
     sources = [*folder.rglob("*.html"), *Path(assets.__file__).parent.rglob("*.py")]
-    text = "\n".join(path.read_text() for path in sources)
+    of_panels = (f'"customers/_{panel.name}.html"' for panel in profile.PANELS)
+    text = "\n".join([*(path.read_text() for path in sources), *of_panels])
     for partial in folder.rglob("*.html"):
         assert f'"{partial.relative_to(folder)}"' in text, f"nobody uses {partial}"
 
@@ -107,7 +109,7 @@ def _count(shop: Shop, browser: FlaskClient, path: str) -> int:
         ("/customers?status=registered", 9),
         ("/customers?where=Attribute+0+!=+-1&where=did+not+Purchased&column=attribute:Attribute+0", 18),
         ("/customers?q=person", 6),
-        ("profile", 23),
+        ("profile", 27),
     ],
 )
 def test_page_costs_the_same_number_of_queries_however_much_there_is(
