@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from flask import Flask
 from playwright.sync_api import Page
 from sqlalchemy import select
 from werkzeug.routing import Rule
@@ -19,7 +18,13 @@ EMOJI = "👩‍👩‍👧‍👦🏳️‍🌈" * 30
 LONG = "w" * 255  # also as a System ID
 # What stands at the end of an address beside the page itself, by endpoint.
 STATES = {
-    "people.index": ["?status=registered", "?status=anonymous&bots=hidden", "?sort=created", "?q=a", "?q=nobody+at+all"],
+    "people.index": [
+        "?status=registered",
+        "?status=anonymous&bots=hidden",
+        "?sort=created",
+        "?q=a",
+        "?q=nobody+at+all",
+    ],
     "profile.show": ["?by=visit&show=visit&show=change&show=merge", "?event=nothing+like+it", "?attribute=a&q=a"],
     "profile.history": ["?attribute=email"],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests import server
 from tests.browser import scenes
-from tests.browser.conftest import PHONE, DESK
+from tests.browser.conftest import DESK, PHONE
 from tests.browser.scenes import Scene
 from tests.server import LiveServer
 from tests.world import Shop

@@ -67,8 +67,8 @@ def _attributes(shop: Shop) -> None:
         told = {f"a{place}": payload for place, payload in enumerate(ALL[number : number + 35])}
         who = WHO if number == 0 else f"{ALL[number]}{number}"
         shop.customer(who, name=ALL[number + 1], email=f"{ALL[number + 2]}@example.com", mobile=ALL[number + 3], **told)
-    shop.customer(WHO, **{name: "a" for name in SHORT[:8]})
-    shop.customer(WHO, **{name: 1 for name in SHORT[:8]}, a0=2)  # of another type: not stored, and told
+    shop.customer(WHO, **dict.fromkeys(SHORT[:8], "a"))
+    shop.customer(WHO, **dict.fromkeys(SHORT[:8], 1), a0=2)  # of another type: not stored, and told
     shop.customer(WHO, a1="another value", email="new@example.com")
     shop.customer("<b>nobody", name="")
 
@@ -82,7 +82,7 @@ def _devices(shop: Shop) -> None:
         tell(shop, launched(did, at, **dict.fromkeys(info, payload)))
         tell(shop, seen(did, at, "Seen", payload, page=payload, referrer=f"https://{payload}/", utm=utm, **place))
         tell(shop, seen(did, at + 1, "Seen", payload, page="javascript:xss()", referrer="javascript:xss()"))
-        tell(shop, values(did, at + 2, **{"a5": payload}))
+        tell(shop, values(did, at + 2, a5=payload))
         if number % 2:
             tell(shop, login(did, at + 3, WHO))
     tell(shop, customer("another", T0), login("d0", T0, "another"))

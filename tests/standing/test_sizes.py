@@ -8,7 +8,10 @@ import pytest
 from webapp import assets
 
 MOST = {"css": 16_384, "js": 35_840}
-_APART = ("demo_shop", "sdk")  # for the demonstration's and for other people's pages: tests/test_sdk_files.py weighs those
+_APART = (
+    "demo_shop",
+    "sdk",
+)  # for the demonstration's and for other people's pages: tests/test_sdk_files.py weighs those
 
 
 @pytest.mark.parametrize("kind", MOST)
