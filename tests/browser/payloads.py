@@ -55,7 +55,8 @@ document.addEventListener("securitypolicyviolation", (event) => caught.push(even
 """
 # What a document has that only a payload can have made.
 MARKS = """(page) => {
-    const LINKS = /^(href|src|action|formaction|data|xlink:href)$/i, SCRIPTS = /^\\s*(javascript|vbscript|data:(?!image))/i;
+    const LINKS = /^(href|src|action|formaction|data|xlink:href)$/i;
+    const SCRIPTS = /^\\s*(javascript|vbscript|data:(?!image))/i;
     const isEvil = ({ name, value }) => /^on|^hx-on|^style$|^srcdoc$|^data-xss$/i.test(name)
         || LINKS.test(name) && SCRIPTS.test(value);
     return [...page.querySelectorAll("*")].flatMap((one) => [...one.attributes].filter(isEvil)

@@ -51,7 +51,7 @@ PICTURES = (
 
 def take(folder: Path) -> None:
     """Fill a shop and take all pictures of it, as PNG."""
-    ids, counted = Random("screenshots"), SimpleNamespace()
+    ids, counted = Random("screenshots"), SimpleNamespace()  # noqa: S311 - they are no secrets here
     counted.token_hex = lambda size: ids.randbytes(size).hex()
     with (
         patch.object(clock, "now", lambda: NOW),

@@ -70,8 +70,7 @@ def _is_marked(page: Page) -> bool:
     return bool(
         page.evaluate("""() => {
             const one = document.activeElement;
-            const outlines = [getComputedStyle(one), getComputedStyle(one, "::after")].map((style) => style.outlineStyle);
-            return outlines.includes("solid");
+            return [null, "::after"].some((part) => getComputedStyle(one, part).outlineStyle === "solid");
         }""")
     )
 
