@@ -94,9 +94,11 @@ document.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (!again) return;
   again.focus({ preventScroll: true });
   if (detail.requestConfig.verb !== "get" || !before.matches(TYPING) || before.tagName === "SELECT") return;
+  const hasChanged = detail.requestConfig.formData.get(before.name) !== before.value;
+  if (!hasChanged && again.value !== before.value.trim()) return; // the server has emptied it
   again.value = before.value;
   if (before.selectionStart !== null) again.setSelectionRange(before.selectionStart, before.selectionEnd);
-  if (detail.requestConfig.formData.get(before.name) !== before.value) again.dispatchEvent(new Event("input", { bubbles: true }));
+  if (hasChanged) again.dispatchEvent(new Event("input", { bubbles: true }));
 });
 
 // What tells one control from the others around it.
