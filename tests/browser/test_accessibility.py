@@ -95,7 +95,7 @@ def test_axe_finds_nothing_before_signing_in(page: Page, shop: Shop) -> None:
     assert not found, "\n\n".join(found)
 
 
-def test_axe_finds_nothing_in_faults_dialogs_and_boxes_of_failure(page: Page, shop: Shop) -> None:
+def test_axe_finds_nothing_in_faults_and_dialogs(page: Page, shop: Shop) -> None:
     scenes.ordinary(shop)
     page.goto("/settings/workspace")
     page.get_by_label("Visitors merged").fill("many")
@@ -114,5 +114,17 @@ def test_axe_finds_nothing_in_faults_dialogs_and_boxes_of_failure(page: Page, sh
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     found += _violations_in_both_themes(page)
+    scenes.empty(shop)
+    assert not found, "\n\n".join(found)
+
+
+def test_axe_finds_nothing_in_the_box_of_a_part_that_did_not_come(rough_page: Page, shop: Shop) -> None:
+    page = rough_page
+    scenes.ordinary(shop)
+    page.goto("/customers")
+    page.context.clear_cookies()
+    page.get_by_role("searchbox", name="Search customers").fill("a")
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out.")
+    found = _violations_in_both_themes(page)
     scenes.empty(shop)
     assert not found, "\n\n".join(found)

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
+from playwright.sync_api import Page, Route, ViewportSize, expect
 
 from tests import server
-from tests.browser.conftest import DESK, NOON, PHONE, Backend, sign_in
+from tests.browser.conftest import DESK, NOON, PHONE, Backend
 from tests.server import LiveServer
 
 SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
@@ -35,17 +35,6 @@ def _customers(backend: Backend) -> None:
     backend.customer("A-1002", name="Ravi Iyer", email="ravi@example.com")
     backend.event("A-1001", "Add To Cart", NOON, Product="Mixer")
     backend.event("A-1001", "Purchased", NOON + 1000, Amount=732.23)
-
-
-@pytest.fixture
-def rough_page(chromium: Browser, backend: Backend) -> Iterator[Page]:
-    """A signed-in page whose browser may complain: of requests that fail on purpose."""
-    context = chromium.new_context(base_url=backend.url)
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    sign_in(page)
-    yield page
-    context.close()
 
 
 def _profile(page: Page) -> None:
