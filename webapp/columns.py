@@ -109,6 +109,11 @@ def values(session: Session, workspace: Workspace, ids: Sequence[int], some: Seq
     return defaultdict(dict, shown)
 
 
+def figures(found: Mapping[int, Values]) -> set[str]:
+    """The attributes that show numbers, which stand at the right of their column."""
+    return {name for theirs in found.values() for name, value in theirs.items() if not isinstance(value, str)}
+
+
 def _shown(value: Any, type_: str | None, zone: tzinfo) -> str | float:
     if isinstance(value, bool):
         return filters.yes_no(value)

@@ -4,11 +4,14 @@ Every page is bounded work. Who can pass is either known from an index beforehan
 some rows at a time, until the page is full or so many have been looked at that it says so and offers to look further.
 """
 
+import heapq
 import math
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from webapp import customers, matching, stretches, workspaces
@@ -29,7 +32,6 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 
 Sort = Literal["last_seen", "created"]
 CountKind = Literal["exact", "about", "more"]
-_Fetch = Callable[[Cursor | None, int], list[Row]]  # after whom, how many
 
 
 class Order(NamedTuple):
@@ -184,12 +186,12 @@ class Roster:
 
     def _walk(self, start: Cursor | None, most: int | None, budget: int, *, to_older: bool) -> Walked:
         """Go along the list from a place on until `most` are found or the budget is spent."""
-        fetch = self._fetch_few(to_older=to_older) if self._few is not None else self._fetcher(to_older=to_older)
         size = _FIRST_CHUNK if self._is_tested or most is None else most
+        way = self._way(start, size, to_older=to_older)
         found: list[Row] = []
         number, spent, last = 0, 0, start
         while most is None or len(found) < most:
-            rows = fetch(last, size)
+            rows = list(islice(way, size))
             tested = self._matching.test(rows, budget - spent)
             found += tested.passed
             number, spent = number + tested.number, spent + tested.cost
@@ -197,7 +199,7 @@ class Roster:
                 last = self._cursor(rows[tested.number - 1])
             if len(rows) < size and tested.number == len(rows) and (most is None or len(found) <= most):
                 return Walked(found, number, last, is_over=True)
-            if spent >= budget:
+            if spent >= budget or tested.number < len(rows):
                 break
             size = min(2 * size, _LARGEST_CHUNK)
         if most is not None and len(found) >= most:
@@ -205,33 +207,31 @@ class Roster:
             last = self._cursor(found[-1])
         return Walked(found, number, last, is_over=False)
 
-    def _fetcher(self, *, to_older: bool) -> _Fetch:
-        """Rows of the indexes of the list, in its order."""
-        place = tuple_(self._at, Customer.id)
+    def _way(self, start: Cursor | None, size: int, *, to_older: bool) -> Iterator[Row]:
+        """The rows of the list from a place on, in its order; `size`: of the first part that is read."""
+        if self._few is not None:
+            few = sorted(self._few, key=self._key, reverse=to_older)
+            is_beyond = operator.lt if to_older else operator.gt
+            return (one for one in few if start is None or is_beyond(self._key(one), start.key))
+        parts = [self._stretch(part, start, size, to_older=to_older) for part in self._parts(*ROW)]
+        return heapq.merge(*parts, key=self._key, reverse=to_older)
 
-        def fetch(after: Cursor | None, number: int) -> list[Row]:
+    def _stretch(self, part: Select[Any], start: Cursor | None, size: int, *, to_older: bool) -> Iterator[Row]:
+        """The rows of one kind, read some at a time along its index."""
+        place, order = tuple_(self._at, Customer.id), (self._at, Customer.id)
+        part = part.order_by(*(column.desc() if to_older else column for column in order))
+        after, is_over = start, False
+        while not is_over:
             beside = [] if after is None else [place < after.key if to_older else place > after.key]
-            query = stretches.first(self._parts(*ROW, where=beside), (self._at.key, "id"), number, newest=to_older)
-            return [Row._make(row) for row in self._session.execute(query)]
+            rows = [Row._make(row) for row in self._session.execute(part.where(*beside).limit(size))]
+            yield from rows
+            is_over = len(rows) < size
+            after = None if is_over else self._cursor(rows[-1])
+            size = min(2 * size, _LARGEST_CHUNK)
 
-        return fetch
-
-    def _parts(self, *columns: Any, where: Sequence[ColumnElement[bool]] = ()) -> list[Any]:
+    def _parts(self, *columns: Any) -> list[Select[Any]]:
         kinds = customers.kinds(self._workspace.id, self._wanted)
-        return [select(*columns).where(*kind, *self._within, *where) for kind in kinds]
-
-    def _fetch_few(self, *, to_older: bool) -> _Fetch:
-        """Rows of those who are known beforehand, in the order of the list."""
-        ordered = sorted(self._few or (), key=self._key, reverse=to_older)
-
-        def fetch(after: Cursor | None, number: int) -> list[Row]:
-            if after is None:
-                return ordered[:number]
-            key = after.key
-            left = [row for row in ordered if (self._key(row) < key if to_older else self._key(row) > key)]
-            return left[:number]
-
-        return fetch
+        return [select(*columns).where(*kind, *self._within) for kind in kinds]
 
     def _key(self, row: Row) -> tuple[int, int]:
         return getattr(row, self._at.key), row.id

@@ -73,11 +73,13 @@ def _shown(session: Session, here: Place, view: View) -> dict[str, Any]:
     beside = Beside(Cursor.parse(request.args.get("older_than")), Cursor.parse(request.args.get("newer_than")))
     roster = view.roster(session, here.workspace)
     page = roster.page(view.order, beside)
+    values = columns.values(session, here.workspace, [one.id for one in page.rows], view.columns)
     return {
         "page": page,
         "total": roster.count(len(page.rows)),
         "view": view,
-        "values": columns.values(session, here.workspace, [one.id for one in page.rows], view.columns),
+        "values": values,
+        "figures": columns.figures(values),
         "stopped": customers.stopped(session, here.workspace.id),
         "attribute_names": columns.attribute_names(session, here.workspace.id),
         "event_names": columns.event_names(session, here.workspace.id),
