@@ -30,7 +30,9 @@ def _today(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _figure(of: str, label: str) -> tuple[str, str]:
     """How a figure is computed, and the figure."""
-    found = re.search(rf'<div (?:title="([^"]*)")?>\s*<dt>{label}</dt><dd>(.*?)</dd>', of, re.DOTALL)
+    found = re.search(
+        rf'<div (?:class="counted")? ?(?:title="([^"]*)")?>\s*<dt>{label}</dt><dd>(.*?)</dd>', of, re.DOTALL
+    )
     assert found is not None, label
     return found[1] or "", words(found[2])
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -103,7 +104,7 @@ def test_figures_are_those_of_a_plain_recount(database: Database, monkeypatch: p
     assert rows(database, Tally) > 0
 
 
-def _events(shop: Shop, *times: int, **attributes: object) -> None:
+def _events(shop: Shop, *times: int, **attributes: Any) -> None:
     for at in times:
         shop.event("Bought", at, **attributes)
 
@@ -235,7 +236,7 @@ def test_only_numbers_are_amounts(shop: Shop) -> None:
 )
 def test_orders_and_amounts_are_guessed_unless_said(
     shop: Shop,
-    tracked: list[tuple[str, dict[str, object]]],
+    tracked: list[tuple[str, dict[str, Any]]],
     event: str | None,
     amount: str | None,
     expected: tuple[str | None, str | None],
