@@ -109,7 +109,7 @@ def glance(session: Session, whose: Whose) -> Figures | None:
     """The figures of a person, None where they would take long to count: see `count`."""
     if whose.customer.event_count <= FEW:
         return _between(session, whose, _BEGINNING, None)
-    kept = _kept(session, whose)
+    kept = _kept(session, whose, _stamp(session, whose))
     if kept is None or whose.customer.event_count - kept.event_count > FEW:
         return None
     recent = _between(session, whose, kept.until, None)
@@ -121,13 +121,14 @@ def count(session: Session, database: Database, whose: Whose) -> Figures:
     found = glance(session, whose)
     if found is not None:
         return found
+    stamp = _stamp(session, whose)  # before anything is read: what moves meanwhile makes it void
     until = _time_of_newest(session, whose, _KEPT_OPEN)
     recent = _between(session, whose, until, None)
-    kept = _kept(session, whose)
+    kept = _kept(session, whose, stamp)
     closed = None if kept is None else kept.extended(session, whose, until)
     if closed is None or closed.misses_some(recent, whose):
         closed = _nothing(session, whose).extended(session, whose, until)
-    _keep(database, whose, _stamp(session, whose), closed)
+    _keep(database, whose, stamp, closed)
     return closed.figures.plus(recent)
 
 
@@ -154,10 +155,10 @@ def _stamp(session: Session, whose: Whose) -> str:
     return hashlib.blake2b(orjson.dumps(told), digest_size=16).hexdigest()
 
 
-def _kept(session: Session, whose: Whose) -> _Closed | None:
+def _kept(session: Session, whose: Whose, stamp: str) -> _Closed | None:
     """What is kept of this person as it is now."""
     row = session.get(Tally, whose.customer.id)
-    if row is None or row.stamp != _stamp(session, whose):
+    if row is None or row.stamp != stamp:
         return None
     return _Closed(Figures.from_json(row.figures), row.until_at, row.event_count)
 

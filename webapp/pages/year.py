@@ -92,7 +92,7 @@ def read(session: Session, here: Place, person: Person) -> dict[str, Any]:
         "bounds": bounds,
         "months": _months(period, counts) if counts else [],
         "columns": [(period.spot(first)[0], first) for first in _firsts(period)],
-        "query": figures.filtering(),
+        "query": figures.filtering(to="").removesuffix("to="),  # a day's own dates come behind it
         "chosen": request.args.get("from") if request.args.get("from") == request.args.get("to") else None,
     }
 
