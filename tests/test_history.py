@@ -46,7 +46,7 @@ def _lines(browser: FlaskClient, path: str, name: str = "City") -> list[str]:
     answer = browser.get(f"{path}/history", query_string={"attribute": name})
     assert answer.status_code == 200
     shown = re.findall(r"<ol class=\"past\">(.*)</ol>", answer.get_data(as_text=True), re.DOTALL)[0]
-    return [words(line) for line in re.findall(r"<li>\s*(<span>.*?</small>)\s*<a", shown, re.DOTALL)]
+    return [words(line) for line in re.findall(r"<li>\s*(<div>.*?</small>)\s*<a", shown, re.DOTALL)]
 
 
 def _attributes(shop: Shop, browser: FlaskClient) -> str:
