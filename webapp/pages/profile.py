@@ -12,11 +12,12 @@ from webapp.cursors import Cursor
 from webapp.db import database
 from webapp.house import House
 from webapp.models import Customer
-from webapp.pages import activities, attribute_list, panels
+from webapp.pages import activities, attribute_list, live, panels, zones
 from webapp.pages.guards import Place, place
 from webapp.pages.panels import Panel, Person
 
 door = Blueprint("profile", __name__, url_prefix="/customers/<growlytics_id>")
+door.url_defaults(zones.keep)
 
 
 @door.get("")
@@ -28,6 +29,8 @@ def show(growlytics_id: str) -> ResponseReturnValue:
         if customer.root_id is not None:
             return _to_person(session, customer)
         person = panels.person(session, customer)
+        if htmx.wants("live"):
+            return live.show(session, here, person)
         for part, (template, read) in _PARTS.items():
             if htmx.wants(part):
                 return render_template(template, customer=customer, is_continued=True, **read(session, here, person))
@@ -41,7 +44,7 @@ def show(growlytics_id: str) -> ResponseReturnValue:
 def _to_person(session: Session, member: Customer) -> ResponseReturnValue:
     """An old Growlytics ID leads to the person that its profile was merged into; not for good, as merges are undone."""
     root = session.get_one(Customer, member.root_id)
-    where = url_for("profile.show", growlytics_id=root.growlytics_id)
+    where = url_for("profile.show", growlytics_id=root.growlytics_id, zone=None)  # it is in the query
     query = quote(request.query_string, safe="%&=+,;:@/?!$'()*")  # browsers escape it, others may not
     where = f"{where}?{query}" if query else where
     return htmx.go(where) if htmx.is_request() else redirect(where)
