@@ -46,10 +46,10 @@ class Stretch:
         return list(self.session.execute(self._query(select(*_EVENTS.c), number)))
 
     def edge(self) -> Cursor | None:
-        """The place of the last one that may be looked at; None where they are fewer. The index alone tells."""
-        query = self._query(select(_EVENTS.c.reported_at, _EVENTS.c.id), MOST_EXAMINED)
-        found = self.session.execute(query.limit(1).offset(MOST_EXAMINED - 1)).first()
-        return None if found is None else Cursor(*found)
+        """The place of the last one that may be looked at; None where there are no more. The index alone tells."""
+        query = self._query(select(_EVENTS.c.reported_at, _EVENTS.c.id), MOST_EXAMINED + 1)
+        found = self.session.execute(query.limit(2).offset(MOST_EXAMINED - 1)).all()
+        return Cursor(*found[0]) if len(found) > 1 else None
 
     def count(self) -> int:
         """How many they are; no more than may be looked at are counted."""
