@@ -110,7 +110,7 @@ def test_events_are_grouped_by_the_workspaces_day(shop: Shop, alice: FlaskClient
     shop.event("Late on Tuesday", NOON + 6 * HOUR)  # 23:30 in Kolkata
     shop.event("Early on Wednesday", NOON + 7 * HOUR)  # 00:30
     page = _page(alice, shop.profile_path())
-    days = re.findall(r'class="day">([^<]*)<', page)
+    days = re.findall(r'class="day"[^>]*>([^<]*)<', page)
     assert days == ["Wednesday, 11 March 2026", "Tuesday, 10 March 2026"]
 
 

@@ -5,7 +5,7 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,7 +17,7 @@ from webapp.cursors import Cursor
 from webapp.customers import Owner
 from webapp.db import Base
 from webapp.ingest.changes import NOWHERE, Context, EventRecord, OnDevice, Settled
-from webapp.lookup import Stretch, place_of_row
+from webapp.lookup import Stretch
 from webapp.models import AttributeType, Customer, Device, Event, EventCount
 
 _EVENTS = Base.metadata.tables[Event.__tablename__]
@@ -277,10 +277,9 @@ def timeline(
     left, is_newest = start.left, start.newer_than is None
     if left == 0 or any("\x00" in text for text in (*wanted.names, wanted.text)):  # PostgreSQL can't even be asked
         return Timeline([])
-    stretch = Stretch(session, ids, _between(wanted, start), is_newest)
+    stretch = Stretch(session, ids, is_newest, _times(wanted), start.older_than or start.newer_than)
     edge = stretch.edge() if wanted.names or wanted.text else None
-    if edge is not None:
-        stretch = stretch.up_to(edge)
+    stretch = replace(stretch, end=edge)
     if wanted.names:
         stretch = stretch.where(Event.name.in_(wanted.names))
     number = PAGE_SIZE + 1 if left is None else min(PAGE_SIZE + 1, left)
@@ -295,16 +294,12 @@ def timeline(
     return Timeline(shown(session, workspace_id, rows), beyond, is_edge=edge is not None and not has_more)
 
 
-def _between(wanted: Filter, start: Start) -> list[ColumnElement[bool]]:
+def _times(wanted: Filter) -> list[ColumnElement[bool]]:
     where = []
     if wanted.since is not None:
         where.append(Event.reported_at >= wanted.since)
     if wanted.until is not None:
         where.append(Event.reported_at < wanted.until)
-    if start.older_than is not None:
-        where.append(place_of_row < start.older_than.key)
-    if start.newer_than is not None:
-        where.append(place_of_row > start.newer_than.key)
     return where
 
 

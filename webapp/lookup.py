@@ -1,7 +1,7 @@
 """Looking for events of a person along their index, no further than one request may."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
@@ -22,24 +22,20 @@ _ORDER = (Event.reported_at.key, Event.id.key)
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Events of the person with these profiles that meet conditions, in the order of the index from one of its ends."""
+    """Events of the person with these profiles that meet conditions, in the order of the index from one of its ends:
+    those beyond the place `begin`, up to and with the place `end`.
+    """
 
     session: Session
     ids: Sequence[int]
-    conditions: Sequence[ColumnElement[bool]]
-    is_newest: bool
+    is_newest: bool = True
+    conditions: Sequence[ColumnElement[bool]] = ()
+    begin: Cursor | None = None
+    end: Cursor | None = None
 
-    def where(self, *conditions: ColumnElement[bool]) -> "Stretch":
-        """Those of them that meet further conditions."""
-        return Stretch(self.session, self.ids, [*self.conditions, *conditions], self.is_newest)
-
-    def up_to(self, place: Cursor) -> "Stretch":
-        """Those of them that come no later than this place."""
-        return self.where(place_of_row >= place.key if self.is_newest else place_of_row <= place.key)
-
-    def beyond(self, place: Cursor) -> "Stretch":
-        """Those of them that come later than this place."""
-        return self.where(place_of_row < place.key if self.is_newest else place_of_row > place.key)
+    def where(self, condition: ColumnElement[bool]) -> "Stretch":
+        """Those of them that meet a further condition."""
+        return replace(self, conditions=[*self.conditions, condition])
 
     def first(self, number: int) -> list[Row[Any]]:
         """The first so many, with all columns."""
@@ -71,8 +67,13 @@ class Stretch:
             examined += sum(len(row.attributes) for row in rows)
             if examined > MOST_CHARACTERS:
                 return found, last
-            rest, number = rest.beyond(last), 2 * number
+            rest, number = replace(self, begin=last), 2 * number
 
     def _query(self, columns: Select[Any], number: int) -> Any:
-        parts = [columns.where(one, *self.conditions) for one in stretches.of(Event.customer_id, self.ids)]
+        where = list(self.conditions)
+        if self.begin is not None:
+            where.append(place_of_row < self.begin.key if self.is_newest else place_of_row > self.begin.key)
+        if self.end is not None:
+            where.append(place_of_row >= self.end.key if self.is_newest else place_of_row <= self.end.key)
+        parts = [columns.where(one, *where) for one in stretches.of(Event.customer_id, self.ids)]
         return stretches.first(parts, _ORDER, number, newest=self.is_newest)

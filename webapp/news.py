@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from webapp import clock, events, matching, timeline
 from webapp.cursors import Cursor
 from webapp.events import Start
-from webapp.lookup import Stretch, place_of_row
+from webapp.lookup import Stretch
 from webapp.models import Customer, Event
 from webapp.timeline import Page
 
@@ -72,7 +72,7 @@ def since(
 def _top(session: Session, ids: Sequence[int]) -> Cursor:
     # A device whose clock is ahead must not hide what comes after it.
     is_past = Event.reported_at <= clock.now() + clock.MINUTE
-    found = Stretch(session, ids, [is_past], is_newest=True).first(1)
+    found = Stretch(session, ids, conditions=[is_past]).first(1)
     return Cursor(found[0].reported_at, found[0].id) if found else Cursor(0, 0)
 
 
@@ -81,15 +81,14 @@ def _count(session: Session, ids: Sequence[int]) -> int:
 
 
 def _between(session: Session, person: timeline.Person, after: Cursor, until: Cursor) -> int:
-    is_between = (place_of_row > after.key, place_of_row <= until.key)
-    return Stretch(session, person.ids, is_between, is_newest=False).count()
+    return Stretch(session, person.ids, is_newest=False, begin=after, end=until).count()
 
 
 def _late(
     session: Session, person: timeline.Person, before: Seen, after: Seen, wanted: events.Filter
 ) -> tuple[list[events.Shown], int]:
     """Those that pass the filter, and how many there are without it."""
-    newest = Stretch(session, person.ids, [], is_newest=True).first(_LOOKED_AT)
+    newest = Stretch(session, person.ids).first(_LOOKED_AT)
     late = [
         row
         for row in newest
