@@ -82,15 +82,15 @@ def loaded_shop(live_server: LiveServer) -> Iterator[Shop]:
 
 def whole_timeline(shop: Shop, system_id: str) -> list[events.Shown]:
     """All pages of a customer's timeline, oldest event first."""
-    customer, cursor = shop.find(system_id), None
+    customer, start = shop.find(system_id), events.NEWEST
     found: list[events.Shown] = []
     with shop.database.read() as session:
         while True:
-            page = events.timeline(session, shop.workspace.id, [customer.id], events.Filter(), cursor)
+            page = events.timeline(session, shop.workspace.id, [customer.id], events.Filter(), start)
             found += page.events
-            cursor = page.older
-            if cursor is None:
+            if page.beyond is None:
                 return found[::-1]
+            start = events.Start(older_than=page.beyond)
 
 
 def test_every_customer_has_the_attributes_that_the_file_says(loaded_shop: Shop) -> None:

@@ -30,7 +30,7 @@ def _event(shop: Shop, attributes: dict[str, Any], name: str = "Purchased") -> N
 
 
 def _events(page: str) -> list[str]:
-    return re.findall(r"<summary>\s*<time[^>]*>[^<]*</time>\s*<strong>([^<]*)</strong>", page)
+    return re.findall(r"<summary>\s*<time.*?<strong>([^<]*)</strong>", page, re.DOTALL)
 
 
 def _older(page: str) -> str | None:
@@ -110,7 +110,7 @@ def test_events_are_grouped_by_the_workspaces_day(shop: Shop, alice: FlaskClient
     shop.event("Late on Tuesday", NOON + 6 * HOUR)  # 23:30 in Kolkata
     shop.event("Early on Wednesday", NOON + 7 * HOUR)  # 00:30
     page = _page(alice, shop.profile_path())
-    days = re.findall(r'class="day">([^<]*)<', page)
+    days = re.findall(r'class="day"[^>]*>([^<]*)<', page)
     assert days == ["Wednesday, 11 March 2026", "Tuesday, 10 March 2026"]
 
 
@@ -201,7 +201,7 @@ def test_events_are_filtered_by_name(shop: Shop, alice: FlaskClient) -> None:
     shop.event("Purchased", NOON + 2)
     page = _page(alice, f"{shop.profile_path()}?event=Purchased")
     assert _events(page) == ["Purchased", "Purchased"]
-    assert '<option value="Purchased" selected>Purchased (2)</option>' in page
+    assert 'name="event" value="Purchased" checked /><span>Purchased</span> <small>2</small>' in page
 
 
 @pytest.mark.parametrize(

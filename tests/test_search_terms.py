@@ -59,7 +59,7 @@ def test_nul_in_a_question_finds_what_is_found_without(shop: Shop) -> None:
     with shop.database.read() as session:
         with pytest.raises(customers.NotFoundError):
             customers.find(session, shop.workspace.id, "\x00")
-        asked = events.Filter(name="Purch\x00ased")
+        asked = events.Filter(names=("Purch\x00ased",))
         assert events.timeline(session, shop.workspace.id, [shop.find().id], asked).events == []
 
 

@@ -5,18 +5,19 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ClauseElement, ColumnElement, case, column, func, select, tuple_, update
+from sqlalchemy import ClauseElement, ColumnElement, Row, case, column, func, select, update
 from sqlalchemy.orm import Session
 
-from webapp import db, registry, stretches, visits
+from webapp import db, registry, visits
 from webapp.cursors import Cursor
 from webapp.customers import Owner
 from webapp.db import Base
 from webapp.ingest.changes import NOWHERE, Context, EventRecord, OnDevice, Settled
+from webapp.lookup import Stretch
 from webapp.models import AttributeType, Customer, Device, Event, EventCount
 
 _EVENTS = Base.metadata.tables[Event.__tablename__]
@@ -32,11 +33,28 @@ class NotFoundError(LookupError):
 
 
 class Filter(NamedTuple):
-    """Which events of a timeline: by name, and reported from (inclusive) until (exclusive), epoch ms."""
+    """Which events of a timeline: of any of these names (of all where there is none), reported from (inclusive) until
+    (exclusive), epoch ms, and with a text in the names or values of their attributes or the address of their page.
+    """
 
-    name: str | None = None
+    names: tuple[str, ...] = ()
     since: int | None = None
     until: int | None = None
+    text: str = ""
+
+
+class Start(NamedTuple):
+    """Where reading begins: beside at most one cursor, else at the newest.
+
+    `left`: how many there are from there on that pass the filter, at most; for no more than these is looked.
+    """
+
+    older_than: Cursor | None = None
+    newer_than: Cursor | None = None
+    left: int | None = None
+
+
+NEWEST = Start()
 
 
 class Record(NamedTuple):
@@ -102,10 +120,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Some events, newest first, and the cursor of the older ones where there are such."""
+    """Some events, newest first.
+
+    `beyond`: the cursor from which on there may be more in the direction of reading. `is_edge`: it isn't the last of
+    these events, but where looking for them has stopped.
+    """
 
     events: Sequence[Shown]
-    older: Cursor | None
+    beyond: Cursor | None = None
+    is_edge: bool = False
 
 
 def record(session: Session, records: Sequence[Record], received_at: int) -> list[Record]:
@@ -244,32 +267,40 @@ def _adding(dialect: str) -> ClauseElement:
 
 
 def timeline(
-    session: Session, workspace_id: int, ids: Sequence[int], wanted: Filter, older_than: Cursor | None = None
+    session: Session,
+    workspace_id: int,
+    ids: Sequence[int],
+    wanted: Filter,
+    start: Start = NEWEST,
 ) -> Timeline:
-    """The events of a person's profiles by reported time, newest first, PAGE_SIZE at a time."""
-    if "\x00" in (wanted.name or ""):  # PostgreSQL can't even be asked
-        return Timeline([], None)
+    """The events of a person's profiles by reported time, PAGE_SIZE at a time."""
+    left, is_newest = start.left, start.newer_than is None
+    if left == 0 or any("\x00" in text for text in (*wanted.names, wanted.text)):  # PostgreSQL can't even be asked
+        return Timeline([])
+    stretch = Stretch(session, ids, is_newest, _times(wanted), start.older_than or start.newer_than)
+    edge = stretch.edge() if wanted.names or wanted.text else None
+    stretch = replace(stretch, end=edge)
+    if wanted.names:
+        stretch = stretch.where(Event.name.in_(wanted.names))
+    number = PAGE_SIZE + 1 if left is None else min(PAGE_SIZE + 1, left)
+    rows, edge = stretch.containing(wanted.text, number, edge) if wanted.text else (stretch.first(number), edge)
+    if left is not None and len(rows) >= left:
+        edge = None
+    has_more = len(rows) > PAGE_SIZE
+    del rows[PAGE_SIZE:]
+    beyond = Cursor(rows[-1].reported_at, rows[-1].id) if has_more else edge
+    if not is_newest:
+        rows.reverse()
+    return Timeline(shown(session, workspace_id, rows), beyond, is_edge=edge is not None and not has_more)
+
+
+def _times(wanted: Filter) -> list[ColumnElement[bool]]:
     where = []
-    if wanted.name is not None:
-        where.append(Event.name == wanted.name)
     if wanted.since is not None:
         where.append(Event.reported_at >= wanted.since)
     if wanted.until is not None:
         where.append(Event.reported_at < wanted.until)
-    if older_than is not None:
-        where.append(tuple_(Event.reported_at, Event.id) < older_than.key)
-    rows = _newest(session, ids, where)
-    has_more = len(rows) > PAGE_SIZE
-    del rows[PAGE_SIZE:]
-    types = _types(session, workspace_id, {row.name for row in rows})
-    older = Cursor(rows[-1].reported_at, rows[-1].id) if has_more else None
-    return Timeline([_shown(row, types) for row in rows], older)
-
-
-def _newest(session: Session, ids: Sequence[int], where: list[ColumnElement[bool]]) -> list[Event]:
-    parts = [select(Event).where(one, *where) for one in stretches.of(Event.customer_id, ids)]
-    newest = stretches.first(parts, ("reported_at", "id"), PAGE_SIZE + 1, newest=True)
-    return list(session.scalars(select(Event).from_statement(newest)))
+    return where
 
 
 def find(session: Session, workspace_id: int, ids: Sequence[int], at: Cursor | None) -> Shown:
@@ -287,7 +318,7 @@ def _types(session: Session, workspace_id: int, names: set[str]) -> dict[tuple[s
     return registry.registered(session, workspace_id, AttributeType.event_name.in_(names))
 
 
-def _shown(event: Event, types: dict[tuple[str, str], str]) -> Shown:
+def _shown(event: Event | Row[Any], types: dict[tuple[str, str], str]) -> Shown:
     # Written with spaces a text at most doubles: for nearly every event there is nothing to measure.
     may_be_cut = 2 * len(event.attributes) > _LARGE
     shown = [
@@ -320,3 +351,9 @@ def number_of(session: Session, ids: Sequence[int], name: str) -> int:
     """How many events of a name a person has."""
     number = select(func.sum(EventCount.count)).where(EventCount.customer_id.in_(ids), EventCount.name == name)
     return int(session.scalar(number) or 0)
+
+
+def shown(session: Session, workspace_id: int, rows: Sequence[Row[Any]]) -> list[Shown]:
+    """Rows of events as a page shows them."""
+    types = _types(session, workspace_id, {row.name for row in rows})
+    return [_shown(row, types) for row in rows]

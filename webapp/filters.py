@@ -4,19 +4,19 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
 import humanize
 from babel import Locale
-from flask import Flask
+from flask import Flask, g
 from markupsafe import Markup, escape
 
-from webapp import clock, values
+from webapp import clock, sentences, values, workspaces
 from webapp.conditions import in_words
-from webapp.events import ShownAttribute
+from webapp.events import Shown, ShownAttribute
 from webapp.models import Customer
 from webapp.timeline import Entry
 
@@ -29,8 +29,9 @@ _EXCERPT = 200
 def register(app: Flask) -> None:
     """Give the templates these filters."""
     for one in (
-        ago, amount, article, by_day, count, country, date_only, duration, exactly, excerpt, gist, in_words, initials,
-        instant, iso_day, linked, local, moment, pause, plural, region_name, size, time_of_day, value, yes_no,
+        ago, amount, apart, article, by_day, count, country, date_only, duration, exactly, excerpt, gist, in_words,
+        initials, instant, iso_day, known, lateness, linked, local, moment, pause, plural, region_name, size,
+        time_of_day, value, yes_no,
     ):  # fmt: skip
         app.jinja_env.filters[one.__name__] = one
 
@@ -67,6 +68,31 @@ def iso_day(epoch_ms: int, zone: tzinfo) -> str:
     return _at(epoch_ms, zone).date().isoformat()
 
 
+def apart(ms: int) -> str:
+    """How far two clocks or two events are apart, in the unit that matters: `4 min`, `3 h`, `12 days`."""
+    if ms < clock.HOUR:
+        return f"{ms // clock.MINUTE} min"
+    return f"{ms // clock.HOUR} h" if ms < 2 * clock.DAY else f"{ms // clock.DAY:,} days"
+
+
+def lateness(event: Shown) -> str:
+    """How far the clocks of an event are apart, beyond a minute: `late by 3 h`, `3 h in the future`."""
+    late = event.received_at - event.reported_at
+    if abs(late) <= clock.MINUTE:
+        return ""
+    return f"late by {apart(late)}" if late > 0 else f"{apart(-late)} in the future"
+
+
+def known(event: Shown) -> sentences.Known | None:
+    """The icon and the sentence of a well-known event."""
+    return sentences.of(event)
+
+
+def plain_date(of: date) -> str:
+    """`22 Nov 2026`."""
+    return f"{of.day} {of:%b %Y}"
+
+
 def time_of_day(epoch_ms: int, zone: tzinfo) -> str:
     """`12:48:00` in the zone."""
     return f"{_at(epoch_ms, zone):%H:%M:%S}"
@@ -78,8 +104,8 @@ def ago(epoch_ms: int) -> str:
 
 
 def moment(text: str, zone: tzinfo) -> str:
-    """The value of a `date` in the zone: `2020-01-20 19:14:15`. Without a zone of its own it is read in this one."""
-    at = values.instant(text, zone)
+    """The value of a `date` in the zone: `2020-01-20 19:14:15`."""
+    at = values.instant(text, _home(zone))
     try:
         return text if at is None else at.astimezone(zone).replace(tzinfo=None).isoformat(" ", timespec="seconds")
     except OverflowError:  # hours away from year 1 or 9999
@@ -88,8 +114,14 @@ def moment(text: str, zone: tzinfo) -> str:
 
 def exactly(text: str, zone: tzinfo) -> str:
     """The UTC instant of the value of a `date`: `2020-01-20T13:44:15Z`."""
-    at = values.instant(text, zone)
+    at = values.instant(text, _home(zone))
     return text if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+def _home(zone: tzinfo) -> tzinfo:
+    """The zone that a date without one is read in: the workspace's, whatever zone (`zone`) its page shows."""
+    place = g.get("place")
+    return zone if place is None else workspaces.zone(place.workspace)
 
 
 def yes_no(is_so: bool) -> str:
@@ -222,7 +254,7 @@ class Day:
 
 
 def by_day(entries: Iterable[Entry], zone: tzinfo, after: int | None) -> list[Day]:
-    """Entries in their order, grouped by day in the zone. `after`: the time of the entry before them, epoch ms."""
+    """Entries in their order, grouped by day in the zone. `after`: the time of the entry above them, epoch ms."""
     before = None if after is None else day(after, zone)
     groups = groupby(entries, key=lambda entry: day(entry.at, zone))
     return [Day(title, title != before, list(group)) for title, group in groups]

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import case, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import UnaryExpression, case, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from webapp import events, registry, visits
 from webapp.cursors import Cursor
+from webapp.events import NEWEST, Start
 from webapp.models import ApiKey, AttributeValue, Customer, Merge, User
 
 Kind = Literal["event", "visit", "change", "merge"]
 EXTRAS: tuple[Kind, ...] = ("visit", "change", "merge")
 # Beside events of the same millisecond, which have ids from 0 on, everything else comes after them.
 _OTHER = -1
+_FEW = 10  # entries above the one that a link leads to
 # More than fit on a page: the whole of a millisecond has to be there, in which a hundred attributes can be set.
 _LIMIT = 500
 _END_OF_TIME = 2**62
@@ -57,10 +59,20 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some entries, newest first, and the cursor of the older ones where there are such."""
+    """Some entries, newest first, and the cursors of the neighbouring pages where there may be such.
+
+    `looked_until`: the time (epoch ms) at which looking for what passes the filter has stopped, if it has.
+    """
 
     entries: Sequence[Entry]
-    older: Cursor | None
+    older: Cursor | None = None
+    newer: Cursor | None = None
+    looked_until: int | None = None
+
+    @property
+    def event_count(self) -> int:
+        """How many of the entries are events."""
+        return sum(entry.kind == "event" for entry in self.entries)
 
 
 class Person(NamedTuple):
@@ -70,41 +82,93 @@ class Person(NamedTuple):
     ids: Sequence[int]
 
 
-def read(
-    session: Session, person: Person, wanted: events.Filter, extras: Sequence[str], older_than: Cursor | None = None
-) -> Page:
-    """A page of a person's activities. A filter by name chooses among the events only."""
-    found = events.timeline(session, person.workspace_id, person.ids, wanted, older_than)
-    entries = [Entry("event", event.reported_at, event.id, event) for event in found.events]
-    entries += _others(session, person, extras, _Stretch.of(wanted, older_than))
-    entries.sort(key=lambda entry: (entry.at, entry.id), reverse=True)
-    return _cut(entries, has_more_events=found.older is not None)
+OLDEST = Start(newer_than=Cursor(-1, 0))
 
 
-def _cut(entries: list[Entry], *, has_more_events: bool) -> Page:
-    end = events.PAGE_SIZE
-    # A page doesn't end between others of one millisecond: they have no order that a cursor could name.
+def read(session: Session, person: Person, wanted: events.Filter, extras: Sequence[str], start: Start = NEWEST) -> Page:
+    """A page of a person's activities. The filter chooses among the events only, but for its times."""
+    found = events.timeline(session, person.workspace_id, person.ids, wanted, start)
+    stretch = _Stretch.of(wanted, start, found.beyond if found.is_edge else None)
+    entries = _as_entries(found.events) + _others(session, person, extras, stretch)
+    if not stretch.is_newest:
+        entries.reverse()  # so that those of one moment stand as they do in the other direction
+    entries.sort(key=lambda entry: (entry.at, entry.id), reverse=stretch.is_newest)
+    end = _end(entries, events.PAGE_SIZE)
+    if len(entries) > end or (found.beyond is not None and not found.is_edge):
+        del entries[end:]
+        found = events.Timeline(found.events, _cursor(entries[-1]))
+    if not stretch.is_newest:
+        entries.reverse()
+    return _page(entries, start, found)
+
+
+def _page(entries: list[Entry], start: Start, found: events.Timeline) -> Page:
+    beyond = found.beyond
+    looked_until = beyond.at if beyond is not None and found.is_edge else None
+    if start.newer_than is not None:
+        at = start.newer_than
+        before = _cursor(entries[-1]) if entries else Cursor(at.at, at.id + 1)
+        return Page(entries, before if at.at >= 0 else None, beyond, looked_until)
+    if start.older_than is not None:
+        after = _cursor(entries[0]) if entries else Cursor(start.older_than.at - 1, 0)
+        return Page(entries, beyond, after, looked_until)
+    return Page(entries, beyond, None, looked_until)
+
+
+def around(session: Session, person: Person, wanted: events.Filter, extras: Sequence[str], place: Cursor) -> Page:
+    """A page with the event of this place in it: some newer entries, the event, and older ones."""
+    above = read(session, person, wanted, extras, Start(newer_than=place))
+    below = read(session, person, wanted, extras, Start(older_than=Cursor(place.at, place.id + 1)))
+    near = above.entries[::-1]  # the nearest first
+    end = _end(near, _FEW)
+    newer = above.newer if len(near) <= end else _cursor(near[end - 1])
+    return Page([*near[:end][::-1], *below.entries], below.older, newer, below.looked_until)
+
+
+def _as_entries(shown: Sequence[events.Shown]) -> list[Entry]:
+    return [Entry("event", event.reported_at, event.id, event) for event in shown]
+
+
+def _cursor(entry: Entry) -> Cursor:
+    return Cursor(entry.at, entry.id)
+
+
+def _end(entries: Sequence[Entry], size: int) -> int:
+    """How many of the entries are a page of this size, or a little more.
+
+    It doesn't end between others of one millisecond: they have no order that a cursor could name.
+    """
+    end = size
     while end < len(entries) and entries[end - 1][1:3] == entries[end][1:3] == (entries[end].at, _OTHER):
         end += 1
-    if len(entries) <= end and not has_more_events:
-        return Page(entries, None)
-    del entries[end:]
-    return Page(entries, Cursor(entries[-1].at, entries[-1].id))
+    return end
 
 
 class _Stretch(NamedTuple):
-    """The time that a page of anything but events is about, epoch ms, both ends included."""
+    """The time that a page of anything but events is about, epoch ms, both ends included, and the end to begin at."""
 
     since: int
     until: int
+    is_newest: bool
 
     @classmethod
-    def of(cls, wanted: events.Filter, older_than: Cursor | None) -> "_Stretch":
-        until = _END_OF_TIME if wanted.until is None else wanted.until - 1
-        if older_than is not None:
+    def of(cls, wanted: events.Filter, start: Start, edge: Cursor | None) -> "_Stretch":
+        """`edge`: the event with which looking for events has stopped."""
+        since, until = wanted.since or 0, _END_OF_TIME if wanted.until is None else wanted.until - 1
+        older, newer = start.older_than, start.newer_than
+        if older is not None:
             # Where the page before ended with an event, the rest of that millisecond is still to come.
-            until = min(until, older_than.at if older_than.id >= 0 else older_than.at - 1)
-        return cls(wanted.since or 0, until)
+            until = min(until, older.at if older.id >= 0 else older.at - 1)
+        if newer is not None:
+            since = max(since, newer.at + 1)  # what isn't an event comes before the events of its millisecond
+            until = until if edge is None else min(until, edge.at)
+        elif edge is not None:
+            since = max(since, edge.at + 1)
+        return cls(since, until, newer is None)
+
+    def ordered(self, at: InstrumentedAttribute[Any]) -> UnaryExpression[Any]:
+        """To sort a column of times by, from the right end on."""
+        return at.desc() if self.is_newest else at.asc()
 
 
 def _others(session: Session, person: Person, extras: Sequence[str], stretch: _Stretch) -> list[Entry]:
@@ -113,7 +177,7 @@ def _others(session: Session, person: Person, extras: Sequence[str], stretch: _S
 
 
 def _visits(session: Session, person: Person, stretch: _Stretch) -> list[Entry]:
-    spans = visits.begun_between(session, person.ids, stretch.since, stretch.until, _LIMIT)
+    spans = visits.begun_between(session, person.ids, stretch.since, stretch.until, _LIMIT, newest=stretch.is_newest)
     return [Entry("visit", span.started_at, _OTHER, span) for span in spans]
 
 
@@ -122,8 +186,8 @@ def _changes(session: Session, person: Person, stretch: _Stretch) -> list[Entry]
     query = (
         select(AttributeValue, ApiKey.name)
         .outerjoin(ApiKey, ApiKey.id == AttributeValue.key_id)
-        .where(AttributeValue.customer_id.in_(person.ids), at.between(*stretch))
-        .order_by(at.desc(), AttributeValue.name)
+        .where(AttributeValue.customer_id.in_(person.ids), at.between(stretch.since, stretch.until))
+        .order_by(stretch.ordered(at), AttributeValue.name)
         .limit(_LIMIT)
     )
     rows = session.execute(query).all()
@@ -146,8 +210,9 @@ def _merges(session: Session, person: Person, stretch: _Stretch) -> list[Entry]:
             .join(member, member.id == Merge.member_id)
             .join(target, target.id == Merge.target_id)
             .outerjoin(User, User.id == user_id)
-            .where(is_of_person, ~Merge.is_stopped, Merge.member_id != Merge.target_id, at.between(*stretch))
-            .order_by(at.desc(), Merge.id.desc())
+            .where(is_of_person, ~Merge.is_stopped, Merge.member_id != Merge.target_id)
+            .where(at.between(stretch.since, stretch.until))
+            .order_by(stretch.ordered(at), Merge.id.desc())
             .limit(_LIMIT)
         )
         entries += [
@@ -187,7 +252,7 @@ def _last_before(session: Session, person: Person, extras: Sequence[str], place:
     if place is None:
         return None
     if place.id < 0:
-        others = _others(session, person, extras, _Stretch(place.at, place.at))
+        others = _others(session, person, extras, _Stretch(place.at, place.at, is_newest=True))
         return others[-1] if others else None
     try:
         found = events.find(session, person.workspace_id, person.ids, place)

@@ -306,18 +306,27 @@ def between(session: Session, ids: Sequence[int], since: int, until: int) -> lis
     return [span for span in spans if span.ended_at >= since and span.started_at <= until]
 
 
-def begun_between(session: Session, ids: Sequence[int], since: int, until: int, number: int) -> list[Span]:
-    """The newest visits of a person that began within this time (epoch ms, both ends included), newest first.
+def begun_between(
+    session: Session, ids: Sequence[int], since: int, until: int, number: int, *, newest: bool = True
+) -> list[Span]:
+    """The newest or the oldest visits of a person that began within this time (epoch ms, both ends included), in order.
 
     `number` of their parts are looked at.
     """
     at = Visit.started_at
     parts = [select(at).where(one, at.between(since, until)) for one in stretches.of(Visit.customer_id, ids)]
-    starts = session.scalars(stretches.first(parts, (at.key,), number, newest=True)).all()
+    starts = sorted(session.scalars(stretches.first(parts, (at.key,), number, newest=newest)))
     if not starts:
         return []
-    lowest = starts[-1] + 1 if len(starts) == number else since  # of that moment there may be more
-    return [span for span in reversed(between(session, ids, lowest, starts[0])) if span.started_at >= lowest]
+    lowest, highest = starts[0], starts[-1]
+    if len(starts) < number:
+        lowest, highest = since, until
+    elif newest:
+        lowest += 1  # of that moment there may be more
+    else:
+        highest -= 1
+    spans = between(session, ids, lowest, min(highest, starts[-1]))
+    return [span for span in spans if lowest <= span.started_at <= highest]
 
 
 def count(session: Session, ids: Sequence[int]) -> int:

@@ -3,10 +3,12 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import request, url_for
+from flask import has_request_context, request, url_for
+
+from webapp.pages import zones
 
 # Of no use on another page of the same profile: the place within the timeline.
-_PASSING = {"older_than"}
+_PASSING = {"older_than", "newer_than", "beyond", "at", "at_event", "found", "live"}
 
 
 def kept(*without: str) -> list[tuple[str, str]]:
@@ -23,11 +25,16 @@ def beside(path: str, *without: str, **more: str) -> str:
 
 def profile(growlytics_id: str, *without: str, **more: str) -> str:
     """The address of a profile that asks for the same."""
-    path = url_for("profile.show", growlytics_id=growlytics_id, as_of=None)  # it is among what is kept
+    path = url_for("profile.show", growlytics_id=growlytics_id, as_of=None, zone=None)  # they are kept below
     return beside(path, *without, **more)
 
 
-def keep_moment(_endpoint: str, arguments: dict[str, Any]) -> None:
-    """Let every link from a profile as of a moment lead to another as of the same; `as_of=None` leads back to now."""
-    if "as_of" not in arguments and (text := request.args.get("as_of")):
-        arguments["as_of"] = text
+def keep(_endpoint: str, arguments: dict[str, Any]) -> None:
+    """Let every link from a profile lead to another as of the same moment and in the same zone.
+
+    `as_of=None` leads back to now, `zone=None` to the workspace's zone.
+    """
+    if has_request_context():
+        for name, text in (("as_of", request.args.get("as_of")), ("zone", zones.asked())):
+            if text and name not in arguments:
+                arguments[name] = text

@@ -8,9 +8,10 @@ from flask import abort, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user
 
-from webapp import clock, htmx, users, workspaces
+from webapp import clock, htmx, users
 from webapp.db import database
 from webapp.models import Login, Workspace
+from webapp.pages import zones
 
 
 class Visitor(UserMixin):  # type: ignore[misc] # Flask-Login ships no type hints
@@ -44,7 +45,7 @@ class Place:
     @property
     def zone(self) -> ZoneInfo:
         """The time zone of the page."""
-        return workspaces.zone(self.workspace)
+        return zones.of_page(self.workspace)
 
 
 def load_visitor(token: str) -> Visitor | None:
@@ -53,7 +54,7 @@ def load_visitor(token: str) -> Visitor | None:
         login = users.signed_in(session, token)
     if login is None:
         return None
-    is_polling = htmx.wants("getting-started") or htmx.wants("heard")  # a page left open is nobody's presence
+    is_polling = any(map(htmx.wants, ("getting-started", "heard", "live")))  # a page left open is nobody's presence
     if login.seen_at < clock.now() - 5 * clock.MINUTE and not is_polling:
         with database().write() as session:
             users.note_seen(session, login)

@@ -11,12 +11,23 @@ from webapp import attributes, customers, devices, events, evidence, htmx, visit
 from webapp.cursors import Cursor
 from webapp.db import database
 from webapp.models import Customer
-from webapp.pages import activities, addresses, attribute_list, figures, location, moments, note_list, panels, year
+from webapp.pages import (
+    activities,
+    addresses,
+    attribute_list,
+    figures,
+    live,
+    location,
+    moments,
+    note_list,
+    panels,
+    year,
+)
 from webapp.pages.guards import Place, place
 from webapp.pages.panels import Panel, Person
 
 door = Blueprint("profile", __name__, url_prefix="/customers/<growlytics_id>")
-door.url_defaults(addresses.keep_moment)
+door.url_defaults(addresses.keep)
 
 
 @door.get("")
@@ -28,6 +39,8 @@ def show(growlytics_id: str) -> ResponseReturnValue:
         if customer.root_id is not None:
             return _to_person(session, customer)
         person = panels.person(session, customer, moments.asked(here))
+        if htmx.wants("live"):
+            return live.show(session, here, person)
         for part, (template, read) in _PARTS.items():
             if htmx.wants(part):
                 shown = {"as_of": person.as_of, **read(session, here, person)}
@@ -46,7 +59,7 @@ def show(growlytics_id: str) -> ResponseReturnValue:
 def _to_person(session: Session, member: Customer) -> ResponseReturnValue:
     """An old Growlytics ID leads to the person that its profile was merged into; not for good, as merges are undone."""
     root = session.get_one(Customer, member.root_id)
-    where = url_for("profile.show", growlytics_id=root.growlytics_id, as_of=None)  # it is in the query
+    where = url_for("profile.show", growlytics_id=root.growlytics_id, as_of=None, zone=None)  # they are in the query
     query = quote(request.query_string, safe="%&=+,;:@/?!$'()*")  # browsers escape it, others may not
     where = f"{where}?{query}" if query else where
     return htmx.go(where) if htmx.is_request() else redirect(where)
