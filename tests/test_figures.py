@@ -76,6 +76,14 @@ def test_what_an_order_is_can_be_said_where_it_cannot_be_guessed(
     assert (kept.order_event, kept.amount_attribute) == (None, None)
 
 
+def test_orders_without_amounts_have_no_revenue_of_zero(shop: Shop, alice: FlaskClient) -> None:
+    shop.event("Purchased", T0, "u2", Amount=5)
+    shop.event("Purchased", T0, Total=5)
+    assert _figure(page(alice, shop.profile_path()), "Revenue")[1] == "not told"
+    shop.customer("u3")
+    assert _figure(page(alice, shop.profile_path("u3")), "Revenue")[1] == "0"
+
+
 @pytest.mark.parametrize(
     ("event", "attribute", "reason"),
     [
