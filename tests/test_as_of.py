@@ -65,6 +65,23 @@ def test_page_shows_what_had_been_reported_until_then(path: str, alice: FlaskCli
         assert text in section(now, panel)
 
 
+def test_figures_are_those_of_then(path: str, shop: Shop, alice: FlaskClient) -> None:
+    shop.event("Purchased", T0 + HOUR, Amount=100)
+    shop.event("Purchased", T0 + 12 * DAY, Amount=23)
+    shop.customer(name="Asha", email="asha@example.com")  # by the server's clock: after all of this
+    then, now = page(alice, f"{path}?as_of=2026-03-15"), page(alice, path)
+    for text in ("Last seen 10 Mar 2026, 18:30", "Events 2", "Active days 1", "Visits 1", "Orders 1", "Revenue 100"):
+        assert text in section(then, "figures")
+    for text in ("Last seen 22 Mar 2026, 17:30", "Active days 3", "Visits 2", "Orders 2", "Revenue 123"):
+        assert text in section(now, "figures")
+    assert "Late" not in section(then, "names")
+    assert "Late" in section(now, "names")
+    assert "on 1 day" in section(then, "year")
+    assert ("asha@example.com" in then, "asha@example.com" in now) == (False, True)
+    before = section(page(alice, f"{path}?as_of=2026-03-01"), "figures")
+    assert "First seen not yet Last seen not yet Events 0 Active days 0" in before
+
+
 def test_banner_says_what_it_means_and_leads_back(path: str, alice: FlaskClient) -> None:
     then = page(alice, f"{path}?as_of=2026-03-15&event=Early")
     banner = section(then, "as-of")

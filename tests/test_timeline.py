@@ -441,7 +441,8 @@ def test_links_keep_what_is_chosen(shop: Shop, alice: FlaskClient, monkeypatch: 
     assert _older(second) is not None
     assert re.findall(r'type="checkbox" name="show" value="(\w+)" checked', second) == ["visit", "change"]
     assert 'type="radio" name="by" value="visit" checked' in second
-    filter_of_attributes = re.findall(r'<input type="hidden" name="show" value="([^"]*)"', second)
+    box = second[second.index('id="attributes"') : second.index('id="acquisition"')]
+    filter_of_attributes = re.findall(r'<input type="hidden" name="show" value="([^"]*)"', box)
     assert filter_of_attributes == ["visit", "change"]
 
 

@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import ClauseElement, ColumnElement, Row, case, column, func, select, update
 from sqlalchemy.orm import Session
 
-from webapp import db, registry, visits
+from webapp import db, registry, stretches, visits
 from webapp.cursors import Cursor
 from webapp.customers import Owner
 from webapp.db import Base
@@ -347,10 +347,20 @@ def names(session: Session, ids: Sequence[int]) -> Sequence[tuple[str, int]]:
     return [(name, int(count)) for name, count in session.execute(query)]
 
 
-def number_of(session: Session, ids: Sequence[int], name: str) -> int:
-    """How many events of a name a person has."""
-    number = select(func.sum(EventCount.count)).where(EventCount.customer_id.in_(ids), EventCount.name == name)
-    return int(session.scalar(number) or 0)
+def names_until(session: Session, ids: Sequence[int], until: int) -> Sequence[tuple[str, int]]:
+    """The same of the events reported before a moment (epoch ms), each of which is looked at."""
+    number = func.count()
+    query = select(Event.name, number).where(Event.customer_id.in_(ids), Event.reported_at < until)
+    rows = session.execute(query.group_by(Event.name).order_by(number.desc(), Event.name))
+    return [(name, count) for name, count in rows]
+
+
+def last_before(session: Session, ids: Sequence[int], until: int) -> int | None:
+    """When a person's last event before a moment was reported; both epoch ms."""
+    parts = [
+        select(Event.reported_at).where(one, Event.reported_at < until) for one in stretches.of(Event.customer_id, ids)
+    ]
+    return session.scalar(stretches.first(parts, ("reported_at",), 1, newest=True))
 
 
 def shown(session: Session, workspace_id: int, rows: Sequence[Row[Any]]) -> list[Shown]:

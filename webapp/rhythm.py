@@ -45,10 +45,14 @@ class Rhythm:
     pause: int | None
 
 
-def rhythm(session: Session, ids: Sequence[int], number: int) -> Rhythm | None:
-    """The rhythm of a person's latest visits, of which so many parts are looked at. None where there is no visit."""
+def rhythm(session: Session, ids: Sequence[int], number: int, until: int | None = None) -> Rhythm | None:
+    """The rhythm of a person's latest visits, of which so many parts are looked at. None where there is no visit.
+
+    `until`: those that began before (epoch ms; None: all).
+    """
+    is_before = [] if until is None else [Visit.started_at < until]
     columns = (Visit.device_id, Visit.started_at, Visit.ended_at, Visit.event_count)
-    parts = [select(*columns).where(one) for one in stretches.of(Visit.customer_id, ids)]
+    parts = [select(*columns).where(one, *is_before) for one in stretches.of(Visit.customer_id, ids)]
     latest = session.execute(stretches.first(parts, ("started_at", "device_id"), number, newest=True))
     spans = visits.coalesced(visits.Span(*row) for row in map(tuple, latest))
     if not spans:

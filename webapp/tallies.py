@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -114,6 +114,19 @@ def glance(session: Session, whose: Whose) -> Figures | None:
         return None
     recent = _between(session, whose, kept.until, None)
     return None if kept.misses_some(recent, whose) else kept.figures.plus(recent)
+
+
+def past(session: Session, whose: Whose, until: int, *, is_patient: bool) -> Figures | None:
+    """The figures of a person as they were at a moment (exclusive, epoch ms).
+
+    None where they would take long to count, unless somebody has the patience: nothing is kept of the past.
+    """
+    if whose.customer.event_count > FEW and not is_patient:
+        return None
+    if whose.customer.event_count <= MOST:
+        return _between(session, whose, _BEGINNING, until)
+    since = _time_of_newest(session, whose, MOST)
+    return replace(_between(session, whose, since, until), since=since)
 
 
 def count(session: Session, database: Database, whose: Whose) -> Figures:

@@ -1,5 +1,6 @@
 """The figures of a person: since when, how often, how much."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -16,7 +17,7 @@ from webapp.tallies import Figures
 _LATEST_VISITS = 200  # the more, the longer a page takes; so many tell how somebody visits now
 _FEW_NAMES, _MOST_NAMES = 8, 50
 # Of the address, what a link that filters the timeline leaves as it is.
-_KEPT = ("q", "attribute", "year", "by", "show", "zone")
+_KEPT = ("q", "attribute", "year", "by", "show", "view", "zone", "as_of")
 
 
 class Counted(NamedTuple):
@@ -33,7 +34,10 @@ def counted(session: Session, here: Place, whose: Person) -> Counted:
         order = orders.meaning(session, here.workspace)
         terms = tallies.Whose(whose.customer, whose.ids, order, here.zone)
         is_patient = "count" in request.args or any(map(htmx.wants, ("overview", "figures", "year")))
-        figures = tallies.count(session, database(), terms) if is_patient else tallies.glance(session, terms)
+        if whose.as_of is not None:
+            figures = tallies.past(session, terms, whose.as_of + 1, is_patient=is_patient)
+        else:
+            figures = tallies.count(session, database(), terms) if is_patient else tallies.glance(session, terms)
         known = session.info["counted"] = Counted(order, figures)
     return known
 
@@ -52,16 +56,39 @@ def filtering(**wanted: str) -> str:
 
 def _figures(session: Session, here: Place, person: Person) -> dict[str, Any]:
     order, figures = counted(session, here, person)
+    until = None if person.as_of is None else person.as_of + 1
+    names = _numbers(session, here, person)
     return {
         "order": order,
-        "orders": events.number_of(session, person.ids, order.event) if order.event else None,
+        "orders": dict(names).get(order.event, 0) if order.event and names is not None else None,
         "figures": figures,
-        "rhythm": rhythm.rhythm(session, person.ids, _LATEST_VISITS),
+        "rhythm": rhythm.rhythm(session, person.ids, _LATEST_VISITS, until),
+        "seen": _seen(session, person),
+        "number": person.customer.event_count if until is None else figures and figures.event_count,
+        "patiently": f"{filtering()}count=yes",
     }
 
 
-def _names(session: Session, _here: Place, person: Person) -> dict[str, Any]:
-    names = events.names(session, person.ids)
+def _seen(session: Session, person: Person) -> tuple[int, int] | None:
+    """The reported times of the first and the last event, epoch ms; None before the first."""
+    first, last = person.customer.first_seen_at, person.customer.last_seen_at
+    if person.as_of is None or person.as_of >= last:
+        return first, last
+    before = events.last_before(session, person.ids, person.as_of + 1)
+    return None if before is None else (first, before)
+
+
+def _numbers(session: Session, here: Place, person: Person) -> Sequence[tuple[str, int]] | None:
+    """The names of events and how many there are of each, most frequent first; None where that would take long."""
+    if person.as_of is None:
+        return events.names(session, person.ids)
+    if counted(session, here, person).figures is None:
+        return None
+    return events.names_until(session, person.ids, person.as_of + 1)
+
+
+def _names(session: Session, here: Place, person: Person) -> dict[str, Any]:
+    names = _numbers(session, here, person) or ()
     bars = [(name, number, filtering(event=name)) for name, number in names[:_MOST_NAMES]]
     return {"bars": bars, "few": _FEW_NAMES, "more": len(names) - len(bars), "chosen": request.args.get("event")}
 

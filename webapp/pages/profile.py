@@ -25,6 +25,7 @@ from webapp.pages import (
 )
 from webapp.pages.guards import Place, place
 from webapp.pages.panels import Panel, Person
+from webapp.registry import RESERVED
 
 door = Blueprint("profile", __name__, url_prefix="/customers/<growlytics_id>")
 door.url_defaults(addresses.keep)
@@ -65,8 +66,11 @@ def _to_person(session: Session, member: Customer) -> ResponseReturnValue:
     return htmx.go(where) if htmx.is_request() else redirect(where)
 
 
-def _summary(_session: Session, _here: Place, _person: Person) -> dict[str, Any]:
-    return {}
+def _summary(session: Session, here: Place, person: Person) -> dict[str, Any]:
+    if person.as_of is None:
+        return {"known": {name: getattr(person.customer, name) for name in RESERVED}}
+    then = attributes.of_person(session, here.workspace.id, person.ids, person.as_of)
+    return {"known": {one.name: one.value for one in then if one.name in RESERVED}}
 
 
 def _acquisition(session: Session, _here: Place, person: Person) -> dict[str, Any]:

@@ -73,8 +73,8 @@ class Month(NamedTuple):
 def read(session: Session, here: Place, person: Person) -> dict[str, Any]:
     """The days of the year that the address asks for, or of the latest twelve months."""
     found = figures.counted(session, here, person).figures
-    today = _day_of(clock.now(), here)
-    years = _years(person.customer, here)
+    today = _day_of(clock.now() if person.as_of is None else person.as_of, here)
+    years = [year for year in _years(person.customer, here) if year <= today.year]
     period = _period(today, years)
     counts = Counter[date]()
     if found is not None:
