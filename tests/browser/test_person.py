@@ -113,7 +113,7 @@ def test_profile_changes_and_merges_are_shown_on_request(page: Page, meera: str)
 
 def test_keyboard_alone_chooses_visits(page: Page, meera: str) -> None:
     page.goto(meera)
-    page.get_by_label("By day").focus()
+    page.locator("#by-day").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("#activities header.visit")).to_have_count(4)
 
