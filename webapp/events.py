@@ -349,10 +349,9 @@ def names(session: Session, ids: Sequence[int]) -> Sequence[tuple[str, int]]:
 
 def names_until(session: Session, ids: Sequence[int], until: int) -> Sequence[tuple[str, int]]:
     """The same of the events reported before a moment (epoch ms), each of which is looked at."""
-    number = func.count()
-    query = select(Event.name, number).where(Event.customer_id.in_(ids), Event.reported_at < until)
-    rows = session.execute(query.group_by(Event.name).order_by(number.desc(), Event.name))
-    return [(name, count) for name, count in rows]
+    query = select(Event.name, func.count()).where(Event.customer_id.in_(ids), Event.reported_at < until)
+    found = [(name, number) for name, number in session.execute(query.group_by(Event.name))]
+    return sorted(found, key=lambda one: (-one[1], one[0]))
 
 
 def last_before(session: Session, ids: Sequence[int], until: int) -> int | None:
