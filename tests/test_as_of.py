@@ -125,7 +125,9 @@ def test_links_and_forms_keep_the_moment(path: str, alice: FlaskClient) -> None:
     assert "Mumbai" in shown
     assert "Berlin" not in shown
     assert f'href="{path}?as_of=2026-03-15"' in shown
-    assert re.findall(r'<form class="card-head filters".*?<input type="hidden" name="as_of" value="2026-03-15"', then, re.DOTALL)
+    assert re.findall(
+        r'<form class="card-head filters".*?<input type="hidden" name="as_of" value="2026-03-15"', then, re.DOTALL
+    )
     for target in ("attributes", "activities", "attribute-rows", "older", "devices"):
         assert "Berlin" not in part(alice, f"{path}?as_of=2026-03-15", target)
 

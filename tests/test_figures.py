@@ -111,7 +111,7 @@ def test_person_of_many_events_is_counted_in_a_request_of_its_own(
     assert (_figure(shown, "Active days")[1], _figure(shown, "Revenue")[1]) == ("…", "…")
     assert (_figure(shown, "Events")[1], _figure(shown, "Orders")[1]) == ("5", "5")
     assert f'hx-get="{path}" hx-trigger="load"' in shown
-    assert 'href="?count=yes"' in shown
+    assert 'href="?by=visit&amp;count=yes"' in shown
     assert rows(shop.database, Tally) == 0
     counted = part(alice, path, "overview")
     assert counted.lstrip().startswith('<div id="overview"')

@@ -111,7 +111,8 @@ def section(of: str, id_: str) -> str:
 
 
 def words(of: str) -> str:
-    """What people read of a piece of HTML, in one line."""
+    """What people read of a piece of HTML, in one line; not what they look at."""
+    of = re.sub(r"<svg.*?</svg>", "", of, flags=re.DOTALL)
     plain = re.sub(r"<[^>]*>", " ", re.sub(rf"</?(?:{_INLINE})\b[^>]*>", "", of))
     return " ".join(html.unescape(plain).split())
 

@@ -83,8 +83,9 @@ def test_search_and_opening_a_hit(plain: Page) -> None:
 
 def test_filtering_the_timeline(plain: Page) -> None:
     _profile(plain)
-    plain.get_by_label("Event").select_option("Purchased")
-    plain.get_by_role("button", name="Show").click()
+    plain.get_by_text("All events").click()
+    plain.get_by_role("checkbox", name="Purchased").check()
+    plain.locator("#event-menu").get_by_role("button", name="Show").click()
     expect(plain.locator("details.event")).to_have_count(1)
     expect(plain).to_have_url(re.compile("event=Purchased"))
 

@@ -65,7 +65,7 @@ def _figures(session: Session, here: Place, person: Person) -> dict[str, Any]:
         "rhythm": rhythm.rhythm(session, person.ids, _LATEST_VISITS, until),
         "seen": _seen(session, person),
         "number": person.customer.event_count if until is None else figures and figures.event_count,
-        "patiently": f"{filtering()}count=yes",
+        "patiently": filtering(count="yes"),
     }
 
 
