@@ -1,7 +1,6 @@
 """The profile of one person: who it is, attributes, acquisition, places, devices, why it is one person, activities."""
 
 from typing import Any
-from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -61,7 +60,7 @@ def _to_person(session: Session, member: Customer) -> ResponseReturnValue:
     """An old Growlytics ID leads to the person that its profile was merged into; not for good, as merges are undone."""
     root = session.get_one(Customer, member.root_id)
     where = url_for("profile.show", growlytics_id=root.growlytics_id, as_of=None, zone=None)  # they are in the query
-    query = quote(request.query_string, safe="%&=+,;:@/?!$'()*")  # browsers escape it, others may not
+    query = request.query_string.decode()
     where = f"{where}?{query}" if query else where
     return htmx.go(where) if htmx.is_request() else redirect(where)
 
