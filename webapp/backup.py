@@ -78,8 +78,8 @@ def refuse_damage(fresh: Path, origin: Path) -> None:
 def new_file(target: Path) -> Iterator[Path]:
     """An empty file beside the target that nobody else may read; removed at the end of the block if still there."""
     fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    try:
+    try:  # before it is there: it can be ended at any moment
+        os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         yield fresh
     finally:
         for path in (fresh, *(Path(f"{fresh}{side}") for side in SIDES)):

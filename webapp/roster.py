@@ -168,10 +168,12 @@ class Roster:
 
     def _sampled(self) -> float | None:
         """How many there are about, by customers from everywhere; None where they are too few to tell."""
-        latest = select(Customer.id).where(Customer.id > 0).order_by(Customer.id.desc()).limit(1)
-        highest = self._session.scalar(latest) or 0
+        one = select(Customer.id).where(Customer.id > 0).limit(1)
+        ends = (one.order_by(order).scalar_subquery() for order in (Customer.id, Customer.id.desc()))
+        lowest, highest = (end or 0 for end in self._session.execute(select(*ends)).one())
+        number = highest - lowest + 1
         # Steps of the golden ratio fall evenly everywhere, however many there are, and keep to no pattern of the data.
-        ids = list(dict.fromkeys(int(place * _GOLDEN % 1 * highest) + 1 for place in range(_LARGEST_SAMPLE)))
+        ids = list(dict.fromkeys(lowest + int(place * _GOLDEN % 1 * number) for place in range(_LARGEST_SAMPLE)))
         found, asked, budget = 0, 0, 2 * _LARGEST_SAMPLE
         while asked < len(ids) and found < _ENOUGH_FOUND and budget > 0:
             some = ids[asked : asked + _LARGEST_CHUNK // 2]
@@ -182,7 +184,7 @@ class Roster:
             found += len(tested.passed)
             budget -= len(some) + tested.cost - tested.number
             asked += len(some) if tested.number == len(there) else some.index(there[tested.number].id)
-        return found / asked * highest if found >= _FEWEST_FOUND else None
+        return found / asked * number if found >= _FEWEST_FOUND else None
 
     def _walk(self, start: Cursor | None, most: int | None, budget: int, *, to_older: bool) -> Walked:
         """Go along the list from a place on until `most` are found or the budget is spent."""
