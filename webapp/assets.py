@@ -13,6 +13,7 @@ _PACKAGE = Path(__file__).resolve().parent
 # htmx without anything that a strict Content-Security-Policy forbids, and without customer data in browser storage.
 _HTMX = {
     "allowEval": False,
+    "defaultSettleDelay": 0,  # ms until forms that came are htmx's: sent before, they would load the whole page anew
     "disableInheritance": True,
     "historyCacheSize": 0,
     "includeIndicatorStyles": False,
