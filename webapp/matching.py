@@ -167,15 +167,18 @@ class Matching:
         self._events = [one for one in prepared if isinstance(one, _OfEvents)]
         zone = workspaces.zone(workspace)
         self._seen = [(one.which, *one.range.bounds(zone)) for one in some if isinstance(one, Seen)]
+        self._members: dict[int, list[int]] = {}  # the profiles of each person that was tested, by root
 
     def candidates(self) -> list[int] | None:
         """The ids of all profiles whose person may pass, where an index tells that they are few; else None."""
-        fewest: list[int] | None = None
+        fewest: Select[Any] | None = None
+        least = MOST_CANDIDATES + 1
         for query in self._rare():
-            found = list(self._session.scalars(query.limit(MOST_CANDIDATES + 1)))
-            if len(found) <= MOST_CANDIDATES and (fewest is None or len(found) < len(fewest)):
-                fewest = found
-        return fewest
+            some = query.limit(least).subquery()
+            number = self._session.scalar(select(func.count()).select_from(some)) or 0
+            if number < least:
+                fewest, least = query, number
+        return None if fewest is None else list(self._session.scalars(fewest))
 
     def _rare(self) -> Iterable[Select[Any]]:
         """Questions for the profiles of which one has to pass, a condition each; as its index has them."""
@@ -217,17 +220,18 @@ class Matching:
         basics = [one for one in self._values if one.name in registry.RESERVED]
         others = [one for one in self._values if one.name not in registry.RESERVED]
         left = [row for row in rows if all(one.holds(getattr(row, one.name)) for one in basics)]
-        if not others or not left:
-            return left
-        values = values_of(self._session, [row.id for row in left], {one.name for one in others})
-        return [row for row in left if all(one.holds(values[row.id].get(one.name)) for one in others)]
+        # One after the other, those first that few pass: each has to be looked up only of whom the others have left.
+        for one in sorted(others, key=_passed_by_many):
+            values = _values(self._session, self._profiles(left), {one.name}) if left else {}
+            left = [row for row in left if one.holds(values[row.id].get(one.name))]
+        return left
 
     def _with_counts(self, rows: list[Row]) -> tuple[list[Row], dict[_OfEvents, set[int]]]:
         """The rows that may pass, and for which of them a condition can be decided by the events themselves only."""
         open_: dict[_OfEvents, set[int]] = defaultdict(set)
         if not self._events or not rows:
             return rows, open_
-        counts = _counts(self._session, [row.id for row in rows], {one.name for one in self._events})
+        counts = _counts(self._session, self._profiles(rows), {one.name for one in self._events})
         left = []
         for row in rows:
             verdicts = [(one, _decided(one, row, counts[row.id][one.name])) for one in self._events]
@@ -239,13 +243,25 @@ class Matching:
         return left, open_
 
     def _in_range(self, condition: _OfEvents, rows: list[Row], undecided: set[int]) -> list[Row]:
-        asked = [row.id for row in rows if row.id in undecided]
-        numbers = _numbers(self._session, condition, asked) if asked else {}
+        asked = [row for row in rows if row.id in undecided]
+        numbers = _numbers(self._session, condition, self._profiles(asked)) if asked else {}
         return [
             row
             for row in rows
             if row.id not in undecided or (numbers.get(row.id, 0) >= condition.times) == condition.is_so
         ]
+
+    def _profiles(self, rows: Sequence[Row]) -> dict[int, int]:
+        """The root of every profile of these persons; a person's are asked for once."""
+        unknown = [row.id for row in rows if row.id not in self._members]
+        if unknown:
+            for id_, root in _profiles(self._session, unknown).items():
+                self._members.setdefault(root, []).append(id_)
+        return {id_: row.id for row in rows for id_ in self._members[row.id]}
+
+
+def _passed_by_many(condition: _OfValue) -> tuple[bool, bool]:
+    return not condition.is_so, condition.known is None
 
 
 def _decided(condition: _OfEvents, row: Row, count: int) -> bool | None:
@@ -274,7 +290,12 @@ def _profiles(session: Session, roots: Sequence[int]) -> dict[int, int]:
 
 def values_of(session: Session, roots: Sequence[int], names: Iterable[str]) -> Mapping[int, Mapping[str, Any]]:
     """The present values of some attributes of the persons with these roots, by root and name."""
-    profiles, value = _profiles(session, roots), AttributeValue
+    return _values(session, _profiles(session, roots), names)
+
+
+def _values(session: Session, profiles: Mapping[int, int], names: Iterable[str]) -> Mapping[int, Mapping[str, Any]]:
+    """Likewise, of the persons with these profiles; `profiles`: their roots, also below."""
+    value = AttributeValue
     query = select(value.customer_id, value.name, value.value, value.id, value.until_at, value.received_at).where(
         value.customer_id.in_(list(profiles)), value.name.in_(sorted(names)), value.is_current
     )
@@ -287,9 +308,8 @@ def values_of(session: Session, roots: Sequence[int], names: Iterable[str]) -> M
     return defaultdict(dict, plain)
 
 
-def _counts(session: Session, roots: Sequence[int], names: set[str]) -> Mapping[int, Mapping[str, int]]:
-    """How often each of these events happened to the persons with these roots."""
-    profiles = _profiles(session, roots)
+def _counts(session: Session, profiles: Mapping[int, int], names: set[str]) -> Mapping[int, Mapping[str, int]]:
+    """How often each of these events happened to the persons, by root and name."""
     query = select(EventCount.customer_id, EventCount.name, EventCount.count).where(
         EventCount.customer_id.in_(list(profiles)), EventCount.name.in_(sorted(names))
     )
@@ -299,9 +319,8 @@ def _counts(session: Session, roots: Sequence[int], names: set[str]) -> Mapping[
     return found
 
 
-def _numbers(session: Session, condition: _OfEvents, roots: Sequence[int]) -> dict[int, int]:
-    """How often an event happened in a range to the persons with these roots; of each profile up to `times`."""
-    profiles = _profiles(session, roots)
+def _numbers(session: Session, condition: _OfEvents, profiles: Mapping[int, int]) -> dict[int, int]:
+    """How often an event happened in a range to the persons, by root; of each profile up to `times`."""
     where = [Event.customer_id == Customer.id, Event.name == condition.name]
     if condition.since is not None:
         where.append(Event.reported_at >= condition.since)

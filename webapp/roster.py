@@ -23,10 +23,10 @@ from webapp.models import Customer, Workspace
 
 PAGE_SIZE = 50
 MOST_COUNTED = 10_000  # one by one, where nothing has to be tested
-MOST_LOOKED_AT = 5_000  # customers for one page
+MOST_LOOKED_AT = 3_000  # customers for one page
 _MOST_TESTED = 3_000  # customers, to count those who pass
-_LARGEST_SAMPLE = 1_500  # customers
-_ENOUGH_FOUND, _FEWEST_FOUND = 100, 20  # of a sample, to tell how many there are about
+_LARGEST_SAMPLE = 1_000  # customers
+_ENOUGH_FOUND, _FEWEST_FOUND = 60, 15  # of a sample, to tell how many there are about
 _FIRST_CHUNK, _LARGEST_CHUNK = 100, 500
 _GOLDEN = (math.sqrt(5) - 1) / 2
 

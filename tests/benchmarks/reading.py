@@ -13,10 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from sqlalchemy import func, select
 
@@ -31,6 +33,37 @@ from webapp.models import Customer, Event, User, Workspace
 RATE = 100  # events a second that come in meanwhile
 DEPTH = 100_000
 _WARM_UP = 5
+# What the list is filtered by: each kind of condition, those that nobody or hardly anybody meets, and several together.
+_FILTERS = (
+    ("City = Pune",),
+    ("City != Pune",),
+    ("Loyalty Points > 4990",),
+    ("has Preference 01",),
+    ("lacks email",),
+    ("email contains info.a",),
+    ("name contains zz",),
+    ("did Purchased",),
+    ("did not Purchased",),
+    ("did Purchased 3 times in 30 days",),
+    ("did Purchased 2 times from 2025-01-01 to 2025-03-01",),
+    ("did Nothing",),
+    ("first seen from 2024-06-01 to 2024-06-30",),
+    ("last seen to 2025-01-31",),
+    ("City = Pune", "Loyalty Points > 4000", "did Purchased 2 times"),
+    ("email contains info.a", "City = Pune", "did not Purchased"),
+)
+# The busiest customer's timeline, likewise.
+_NARROWED = (
+    "event=Purchased&event=Add+To+Cart",
+    "text=nothing+like+this",
+    "event=Purchased&text=mixer&from=2025-01-01&to=2025-06-30",
+    "by=visit",
+    "by=visit&event=Purchased",
+    "show=visit&show=change&show=merge",
+    "at=first",
+)
+WHERE = " where "  # in the names of pages that are filtered
+_SHOWN = ("email", "attribute:City", "attribute:Loyalty Points", "events", "last_seen")
 _TIMEOUT = 60  # seconds
 _BODIES = 100
 
@@ -178,6 +211,10 @@ def _questions(database: Database, random: Random) -> dict[str, Callable[[], _Qu
     def found(text: object) -> _Question:
         return _Question(f"/customers?q={text}", "list", "match")
 
+    def filtered(where: Sequence[str]) -> Callable[[], _Question]:
+        query = urlencode([("where", text) for text in where] + [("column", column) for column in _SHOWN])
+        return lambda: _Question(f"/customers?{query}", None, 'class="count"')
+
     return {
         "list": lambda: _Question("/customers", None, "row-link"),
         "list, anonymous only": lambda: _Question("/customers?status=anonymous", None, "row-link"),
@@ -189,11 +226,14 @@ def _questions(database: Database, random: Random) -> dict[str, Callable[[], _Qu
         "search, prefix": lambda: found(str(one().email)[:9]),
         "search, nothing found": lambda: _Question(f"/customers?q=zz{random.random()}", "list", "Nobody matches"),
         f"search, prefix of {number // 10:,}": lambda: found(PREFIX),
+        **{f"list{WHERE}{' and '.join(where)}": filtered(where) for where in _FILTERS},
         "profile": lambda: of(one()),
         "timeline": lambda: of(one(), "activities"),
         f"profile with {busy.event_count:,} events": lambda: of(busy),
         f"timeline of {busy.event_count:,} events": lambda: of(busy, "activities"),
         f"timeline, {depth:,} events deep": lambda: of(busy, "older", f"?older_than={random.choice(deep)}"),
+        **{f"timeline{WHERE}{query}": partial(of, busy, "activities", f"?{query}") for query in _NARROWED},
+        f"profile{WHERE}as_of=2025-06-01": lambda: of(busy, query="?as_of=2025-06-01"),
     }
 
 
