@@ -297,10 +297,16 @@ def between(session: Session, ids: Sequence[int], since: int, until: int) -> lis
     """The visits of a person that aren't over before `since` or begin after `until` (epoch ms), in order."""
     is_of_person, start, end = Visit.customer_id.in_(ids), Visit.started_at, Visit.ended_at
     # An id that an app sends for everybody has thousands of devices: only those in use then are looked at.
-    in_use = select(Visit.device_id).where(is_of_person, start <= until + LONGEST_PAUSE, end >= since - LONGEST_PAUSE)
+    parts = [
+        select(Visit.device_id, start, end).where(one, start <= until + LONGEST_PAUSE)
+        for one in stretches.of(Visit.customer_id, ids)
+    ]
+    # Bounded before it is narrowed down, lest PostgreSQL looks for the end through the devices of everybody.
+    latest = stretches.first(parts, (start.key,), _MOST_BETWEEN, newest=True).subquery().c
+    in_use = select(latest.device_id).where(latest.ended_at >= since - LONGEST_PAUSE)
     # Parts of one visit lie close together: a day on either side holds them.
     query = select(*_COLUMNS).where(
-        is_of_person, Visit.device_id.in_(in_use.correlate(None)), start <= until + clock.DAY, end >= since - clock.DAY
+        is_of_person, Visit.device_id.in_(in_use), start <= until + clock.DAY, end >= since - clock.DAY
     )
     spans = coalesced(map(_span, session.execute(query.order_by(start.desc()).limit(_MOST_BETWEEN))))
     return [span for span in spans if span.ended_at >= since and span.started_at <= until]
