@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from webapp import days, devices, events, news, timeline
 from webapp.cursors import Cursor
 from webapp.events import NEWEST, Start
-from webapp.pages import zones
+from webapp.pages import shared, zones
 from webapp.pages.guards import Place
 from webapp.pages.panels import Panel, Person
 
@@ -119,7 +119,7 @@ _STARTS = {
 
 def read(session: Session, here: Place, person: Person) -> dict[str, Any]:
     """The panel: a page of entries, and all that there is to choose from."""
-    names = events.names(session, person.ids)
+    names = shared.event_names(session, here, person)
     drawn = _entries(session, here, person, names)
     asked: Asked = drawn["asked"]
     chosen = [(name, number) for name, number in names if name in asked.wanted.names]
@@ -141,7 +141,7 @@ def read(session: Session, here: Place, person: Person) -> dict[str, Any]:
 def entries(session: Session, here: Place, person: Person) -> dict[str, Any]:
     """A page of entries, and what the address says of them."""
     has_names = bool(request.args.get("event"))
-    return _entries(session, here, person, events.names(session, person.ids) if has_names else ())
+    return _entries(session, here, person, shared.event_names(session, here, person) if has_names else ())
 
 
 def _entries(session: Session, here: Place, person: Person, names: Sequence[tuple[str, int]]) -> dict[str, Any]:

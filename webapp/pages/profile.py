@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webapp import attributes, devices, events, evidence, htmx, visits
+from webapp import attributes, devices, events, evidence, htmx
 from webapp.cursors import Cursor
 from webapp.db import database
 from webapp.models import Customer
@@ -19,6 +19,7 @@ from webapp.pages import (
     location,
     note_list,
     panels,
+    shared,
     year,
 )
 from webapp.pages.guards import Place, place
@@ -67,12 +68,12 @@ def _to_person(session: Session, member: Customer) -> ResponseReturnValue:
 def _summary(session: Session, here: Place, person: Person) -> dict[str, Any]:
     if person.as_of is None:
         return {"known": {name: getattr(person.customer, name) for name in RESERVED}}
-    then = attributes.of_person(session, here.workspace.id, person.ids, person.as_of)
+    then = shared.attribute_values(session, here, person)
     return {"known": {one.name: one.value for one in then if one.name in RESERVED}}
 
 
-def _acquisition(session: Session, _here: Place, person: Person) -> dict[str, Any]:
-    return {"visit_ends": visits.ends(session, person.ids, person.as_of)}
+def _acquisition(session: Session, here: Place, person: Person) -> dict[str, Any]:
+    return {"visit_ends": shared.visit_ends(session, here, person)}
 
 
 def _devices(session: Session, _here: Place, person: Person) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def value(growlytics_id: str) -> ResponseReturnValue:
     name = request.args.get("attribute", "")
     with database().read() as session:
         person = panels.person(session, here, growlytics_id)
-        found = attributes.of_person(session, here.workspace.id, person.ids, person.as_of)
+        found = shared.attribute_values(session, here, person)
     for one in found:
         if one.name == name:
             return Response(one.text, content_type="application/json")
