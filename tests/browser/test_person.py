@@ -8,11 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Backend, sign_in
-from tests.conftest import settings_for
 from tests.visitors import CHROME, DAY, HOUR, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell, token, values
 from tests.world import Shop
-from webapp import create_app, workspaces
-from webapp.db import Database
 from webapp.ingest.changes import Change
 
 WIDTHS = (375, 768, 1440)
@@ -24,17 +21,6 @@ ANDROID = {
     "osVersion": "Android 9",
 }
 IPHONE = {"deviceManufacturer": "Apple", "deviceModel": "iPhone 15", "osName": "iOS", "osVersion": "17.4"}
-
-
-@pytest.fixture
-def shop(backend: Backend) -> Iterator[Shop]:
-    """The workspace of the running server; what is told to it doesn't go by HTTP."""
-    app = create_app(settings_for(backend.server.database_url))
-    database: Database = app.extensions["database"]
-    with database.read() as session:
-        workspace = workspaces.find(session, None)
-    yield Shop(app, database, workspace, backend.server.key)
-    database.engine.dispose()
 
 
 @pytest.fixture
