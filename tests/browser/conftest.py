@@ -26,6 +26,8 @@ PHONE: ViewportSize = {"width": 375, "height": 800}
 DESK: ViewportSize = {"width": 1440, "height": 900}
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
+# For modules whose tests would find the same with both engines.
+ON_SQLITE = pytest.mark.parametrize("live_server", ["sqlite"], indirect=True)
 
 
 @dataclass(frozen=True)

@@ -7,21 +7,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests import server
-from tests.browser.conftest import DESK, NOON, PHONE, Backend, sign_in
-from tests.server import LiveServer
+from tests.browser.conftest import DESK, NOON, ON_SQLITE, PHONE, Backend, sign_in
 from tests.visitors import tell, values
 from tests.world import PASSWORD, Shop
 
+pytestmark = ON_SQLITE  # a page without scripts is the same with both engines
+
 CUSTOMERS, EVENTS = 60, 70  # more than a page has
-
-
-@pytest.fixture(scope="module")
-def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real server on SQLite: a page without scripts is the same with both engines."""
-    folder = tmp_path_factory.mktemp("live")
-    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
-        yield started
 
 
 @pytest.fixture(autouse=True)
