@@ -23,6 +23,7 @@ MOST = {
     "/customers": 12,
     "/customers/": 2,
     "/customers?status=registered&bots=hidden&sort=created": 10,
+    "/customers?where=City+!=+Pune&where=did+not+Purchased&column=attribute:City": 20,
     "/customers?q=person": 6,
     "/customers?q=person#list": 6,
     "/customers/{id}": 34,
