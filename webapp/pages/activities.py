@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 from flask import request
 from sqlalchemy.orm import Session
 
-from webapp import days, devices, events, news, timeline
+from webapp import days, events, news, timeline
 from webapp.cursors import Cursor
 from webapp.events import NEWEST, Start
 from webapp.pages import shared, zones
@@ -158,7 +158,7 @@ def _entries(session: Session, here: Place, person: Person, names: Sequence[tupl
         page = timeline.read(session, whose, wanted, asked.extras, start)
     return {
         "page": page,
-        **grouped(session, whose, page, asked, position.below),
+        **grouped(session, here, person, page, asked, position.below),
         "asked": asked,
         "position": position,
         "found": found + page.event_count if asked.wanted.names else None,
@@ -173,12 +173,13 @@ def _until(as_of: int | None, wanted: events.Filter) -> events.Filter:
 
 
 def grouped(
-    session: Session, whose: timeline.Person, page: timeline.Page, asked: Asked, below: Cursor | None
+    session: Session, here: Place, person: Person, page: timeline.Page, asked: Asked, below: Cursor | None
 ) -> dict[str, Any]:
     """The entries by visit, where that is asked for."""
     if asked.by == "day":
         return {"groups": None}
-    titles = {device.id: device.title for device in devices.of_person(session, whose.ids)}
+    whose = timeline.Person(here.workspace.id, person.ids)
+    titles = {device.id: device.title for device in shared.used_devices(session, here, person)}
     return {"groups": timeline.by_visit(session, whose, page, asked.extras, below), "device_titles": titles}
 
 

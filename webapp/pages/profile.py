@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webapp import attributes, devices, events, evidence, htmx
+from webapp import attributes, events, evidence, htmx
 from webapp.cursors import Cursor
 from webapp.db import database
 from webapp.models import Customer
@@ -76,8 +76,8 @@ def _acquisition(session: Session, here: Place, person: Person) -> dict[str, Any
     return {"visit_ends": shared.visit_ends(session, here, person)}
 
 
-def _devices(session: Session, _here: Place, person: Person) -> dict[str, Any]:
-    return {"devices": devices.of_person(session, person.ids, person.as_of)}
+def _devices(session: Session, here: Place, person: Person) -> dict[str, Any]:
+    return {"devices": shared.used_devices(session, here, person)}
 
 
 def _why(session: Session, _here: Place, person: Person) -> dict[str, Any]:

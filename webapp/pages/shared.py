@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from webapp import attributes, events, visits
+from webapp import attributes, devices, events, visits
 from webapp.pages.guards import Place
 from webapp.pages.panels import Person
 
@@ -36,6 +36,12 @@ def attribute_values(session: Session, here: Place, person: Person) -> list[attr
 def event_names(session: Session, _here: Place, person: Person) -> Sequence[tuple[str, int]]:
     """The names of all events until now and how many there are of each, most frequent first."""
     return events.names(session, person.ids)
+
+
+@once
+def used_devices(session: Session, _here: Place, person: Person) -> list[devices.Shown]:
+    """The devices in use until the moment that the page shows, the one used last first."""
+    return devices.of_person(session, person.ids, person.as_of)
 
 
 @once
