@@ -1,16 +1,13 @@
 """The timeline in a real browser: choosing, going to places in it, links to events, and news by themselves."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Backend, signed_in
-from tests.conftest import settings_for
 from tests.world import Shop
-from webapp import clock, create_app, workspaces
-from webapp.db import Database
+from webapp import clock
 
 SIZES = ({"width": 375, "height": 800}, {"width": 1440, "height": 900})
 AUCKLAND = "Pacific/Auckland"
@@ -24,18 +21,13 @@ def window(page: Page, request: pytest.FixtureRequest) -> Page:
 
 
 @pytest.fixture
-def path(backend: Backend) -> Iterator[str]:
+def path(shop: Shop) -> str:
     """Where the profile of somebody with sixty events on sixty days is."""
-    app = create_app(settings_for(backend.server.database_url))
-    database: Database = app.extensions["database"]
-    with database.read() as session:
-        shop = Shop(app, database, workspaces.find(session, None), backend.server.key)
     now = clock.now()
     for number in range(60):
         name = ("Product Viewed", "Purchased", "Delivered")[number % 3]
         shop.event(name, now - (number + 1) * clock.DAY, "u1", Product=f"Mixer {number}", Amount=number + 0.5)
-    yield shop.profile_path("u1")
-    database.engine.dispose()
+    return shop.profile_path("u1")
 
 
 def test_filter_by_names_and_text_and_take_it_away_again(window: Page, path: str) -> None:
