@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from webapp import search, values
@@ -113,8 +113,7 @@ def _stretch(text: str, zone: tzinfo) -> tuple[datetime, datetime] | None:
     try:
         first = datetime.fromisoformat(text)
         if found[2] is None:
-            end = datetime.combine(date.fromisoformat(text) + timedelta(days=1), datetime.min.time())
-            return _instant(first, zone), _instant(end, zone)
+            return _instant(first, zone), _instant(first + timedelta(days=1), zone)
         return _instant(first, zone), _instant(first, zone) + timedelta(seconds=1 if found[3] else 60)
     except (ValueError, OverflowError):
         return None

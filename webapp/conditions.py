@@ -6,10 +6,10 @@ What is read from a text is written as the same text again, so that one URL stan
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, tzinfo
 from typing import Literal, get_args
 
-from webapp import clock
+from webapp import clock, days
 
 MOST = 20  # conditions of one list
 LONGEST = 1000  # characters of one
@@ -42,8 +42,8 @@ class Range:
         """From (inclusive) until (exclusive), epoch ms."""
         if self.days is not None:
             return clock.now() - self.days * clock.DAY, None
-        since = None if self.since is None else _midnight(self.since, zone)
-        return since, None if self.until is None else _midnight(self.until, zone, days_later=1)
+        since = None if self.since is None else days.begin(self.since, zone)
+        return since, None if self.until is None else days.end(self.until, zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,31 +176,23 @@ def _name(found: re.Match[str]) -> str:
 
 def _range(found: re.Match[str]) -> Range:
     since, until = _day(found["since"]), _day(found["until"])
-    days = None if found["days"] is None else int(found["days"])
-    if days is not None and (since or until):
+    number = None if found["days"] is None else int(found["days"])
+    if number is not None and (since or until):
         raise WrongError("Either the last days or dates, not both")
-    if days is not None and not 1 <= days <= _MOST_DAYS:
+    if number is not None and not 1 <= number <= _MOST_DAYS:
         raise WrongError(f"The last days are at least 1 and at most {_MOST_DAYS:,}")
     if since and until and since > until:
         raise WrongError("The range ends before it begins")
-    return Range(since, until, days)
+    return Range(since, until, number)
 
 
 def _day(text: str | None) -> date | None:
     if text is None:
         return None
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        found = date.min
-    if not 1970 <= found.year < 9999 or found.isoformat() != text:
+    found = days.parse(text)
+    if found is None or found.isoformat() != text:
         raise WrongError(f"“{text}” is not a day, such as 2026-01-31")
     return found
-
-
-def _midnight(of: date, zone: tzinfo, days_later: int = 0) -> int:
-    at = datetime.combine(of + timedelta(days=days_later), datetime.min.time(), zone)
-    return int(at.timestamp() * 1000)
 
 
 _IN_WORDS = {"=": "is", "!=": "is not", ">": ">", "<": "<", "contains": "contains"}
@@ -225,8 +217,4 @@ def _range_in_words(range_: Range) -> str:
     if range_.days is not None:
         return " in the last day" if range_.days == 1 else f" in the last {range_.days:,} days"
     parts = {"from": range_.since, "to": range_.until}
-    return "".join(f" {word} {_day_in_words(part)}" for word, part in parts.items() if part)
-
-
-def _day_in_words(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"
+    return "".join(f" {word} {days.plain_date(part)}" for word, part in parts.items() if part)

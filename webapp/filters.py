@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -14,8 +14,9 @@ from babel import Locale
 from flask import Flask, g
 from markupsafe import Markup, escape
 
-from webapp import clock, sentences, values, workspaces
+from webapp import clock, days, sentences, values, workspaces
 from webapp.conditions import in_words
+from webapp.days import plain_date
 from webapp.events import Shown, ShownAttribute
 from webapp.models import Customer
 from webapp.timeline import Entry
@@ -30,8 +31,8 @@ def register(app: Flask) -> None:
     """Give the templates these filters."""
     for one in (
         ago, amount, apart, article, by_day, count, country, date_only, duration, exactly, excerpt, gist, in_words,
-        initials, instant, iso_day, known, lateness, linked, local, moment, pause, plural, region_name, size,
-        time_of_day, value, yes_no,
+        initials, instant, iso_day, known, lateness, linked, local, moment, pause, plain_date, plural, region_name,
+        size, time_of_day, value, yes_no,
     ):  # fmt: skip
         app.jinja_env.filters[one.__name__] = one
 
@@ -53,8 +54,7 @@ def local(epoch_ms: int, zone: tzinfo) -> str:
 
 def date_only(epoch_ms: int, zone: tzinfo) -> str:
     """`22 Nov 2026` in the zone."""
-    at = _at(epoch_ms, zone)
-    return f"{at.day} {at:%b %Y}"
+    return plain_date(days.of(epoch_ms, zone))
 
 
 def day(epoch_ms: int, zone: tzinfo) -> str:
@@ -65,7 +65,7 @@ def day(epoch_ms: int, zone: tzinfo) -> str:
 
 def iso_day(epoch_ms: int, zone: tzinfo) -> str:
     """`2026-11-22` in the zone, as a form's field takes it."""
-    return _at(epoch_ms, zone).date().isoformat()
+    return days.of(epoch_ms, zone).isoformat()
 
 
 def apart(ms: int) -> str:
@@ -86,11 +86,6 @@ def lateness(event: Shown) -> str:
 def known(event: Shown) -> sentences.Known | None:
     """The icon and the sentence of a well-known event."""
     return sentences.of(event)
-
-
-def plain_date(of: date) -> str:
-    """`22 Nov 2026`."""
-    return f"{of.day} {of:%b %Y}"
 
 
 def time_of_day(epoch_ms: int, zone: tzinfo) -> str:

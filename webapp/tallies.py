@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import tzinfo
 from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from webapp import clock, rhythm, stretches
+from webapp import clock, days, rhythm, stretches
 from webapp.db import Database, insert
 from webapp.models import Customer, Event, Tally
 from webapp.orders import Meaning
@@ -82,8 +82,7 @@ class Figures:
     def from_json(cls, text: str) -> "Figures":
         """What was kept."""
         told = json.loads(text)
-        days: Counter[int] = Counter(dict(told["days"]))
-        return cls(days, told["priced"], Decimal(told["revenue"]), told["visits"], told["since"])
+        return cls(Counter(dict(told["days"])), told["priced"], Decimal(told["revenue"]), told["visits"], told["since"])
 
 
 class _Closed(NamedTuple):
@@ -212,16 +211,15 @@ def _between(session: Session, whose: Whose, since: int, until: int | None) -> F
 
 def _by_day(rows: Iterable[Any], zone: tzinfo) -> Counter[int]:
     """Numbers of events by day, from numbers by quarters of an hour since the epoch."""
-    days: Counter[int] = Counter()
+    found: Counter[int] = Counter()
     day, end = 0, -1
     for quarter, number in sorted(map(tuple, rows)):
         at = quarter * _QUARTER
         if at >= end:
-            today = datetime.fromtimestamp(at / 1000, zone).date()
-            tomorrow = datetime.combine(today + timedelta(days=1), datetime.min.time(), zone)
-            day, end = today.toordinal(), int(tomorrow.timestamp() * 1000)
-        days[day] += number
-    return days
+            today = days.of(at, zone)
+            day, end = today.toordinal(), days.end(today, zone)
+        found[day] += number
+    return found
 
 
 def _amounts(session: Session, order: Meaning, where: Sequence[ColumnElement[bool]]) -> list[Decimal]:

@@ -5,6 +5,7 @@ import os
 import shutil
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,6 +27,8 @@ PHONE: ViewportSize = {"width": 375, "height": 800}
 DESK: ViewportSize = {"width": 1440, "height": 900}
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
+# For modules whose tests would find the same with both engines.
+ON_SQLITE = pytest.mark.parametrize("live_server", ["sqlite"], indirect=True)
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,21 @@ def page(chromium: Browser, backend: Backend) -> Iterator[Page]:
 @pytest.fixture
 def rough_page(chromium: Browser, backend: Backend) -> Iterator[Page]:
     """A signed-in page whose browser may complain: of requests that fail on purpose."""
-    context = chromium.new_context(base_url=backend.url)
+    with signed_in(chromium, backend) as page:
+        yield page
+
+
+@pytest.fixture
+def plain_page(chromium: Browser, backend: Backend) -> Iterator[Page]:
+    """A signed-in page of a browser with JavaScript switched off."""
+    with signed_in(chromium, backend, java_script_enabled=False) as page:
+        yield page
+
+
+@contextmanager
+def signed_in(chromium: Browser, backend: Backend, **options: Any) -> Iterator[Page]:
+    """A signed-in page of a browser of its own. `options`: those of `Browser.new_context`."""
+    context = chromium.new_context(base_url=backend.url, **options)
     page = context.new_page()
     page.set_default_timeout(10_000)
     sign_in(page)

@@ -7,12 +7,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests import server
 from tests.browser import scenes
-from tests.browser.conftest import DESK, PHONE
+from tests.browser.conftest import DESK, ON_SQLITE, PHONE
 from tests.browser.scenes import Scene
-from tests.server import LiveServer
 from tests.world import Shop
+
+pytestmark = ON_SQLITE  # pages look the same with both engines
 
 OPTIONS = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -30,14 +30,6 @@ THEMES: dict[Literal["light", "dark"], dict[str, Any]] = {
 # What happens to lie under a heading that sticks, where the page is scrolled to, can be scrolled from under it.
 _UNSTICK = """for (const one of document.querySelectorAll("*"))
     if (getComputedStyle(one).position === "sticky") one.style.position = "static";"""
-
-
-@pytest.fixture(scope="module")
-def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real server on SQLite: pages look the same with both engines."""
-    folder = tmp_path_factory.mktemp("live")
-    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
-        yield started
 
 
 @pytest.fixture(params=scenes.SCENES, ids=lambda scene: scene.__name__)

@@ -1,14 +1,14 @@
 """How pages behave while their parts come and go: nothing jumps, the focus stays, and failures stay in their box."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, Route, ViewportSize, expect
 
-from tests import server
-from tests.browser.conftest import DESK, NOON, PHONE, Backend
-from tests.server import LiveServer
+from tests.browser.conftest import DESK, NOON, ON_SQLITE, PHONE, Backend
+
+pytestmark = ON_SQLITE  # pages behave the same with both engines
 
 SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 ERROR_PAGE = "<main><h1>The database can't be reached</h1><p>Nothing is lost.</p></main>"
@@ -18,14 +18,6 @@ window.shifted = 0;
 new PerformanceObserver((list) => { for (const one of list.getEntries()) window.shifted += one.value; })
     .observe({ type: "layout-shift", buffered: true });
 """
-
-
-@pytest.fixture(scope="module")
-def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real server on SQLite: pages behave the same with both engines."""
-    folder = tmp_path_factory.mktemp("live")
-    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
-        yield started
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Backend, sign_in
+from tests.browser.conftest import Backend
 from webapp import clock
 
 WIDTHS = (375, 1440)
@@ -82,13 +82,9 @@ def test_month_and_year_are_chosen(page: Page, asha: str) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_day_and_bar_work_without_scripts(chromium: Browser, backend: Backend, asha: str, width: int) -> None:
-    context = chromium.new_context(base_url=backend.url, java_script_enabled=False)
-    page = context.new_page()
-    sign_in(page)
-    _open(page, asha, width)
-    page.locator("#year .days a").last.click()
-    expect(page.locator("#activities .event")).to_have_count(2)
-    page.locator("#names").get_by_role("link", name="App Launched").click()
-    expect(page.locator("#activities .event")).to_have_count(1)
-    context.close()
+def test_day_and_bar_work_without_scripts(plain_page: Page, asha: str, width: int) -> None:
+    _open(plain_page, asha, width)
+    plain_page.locator("#year .days a").last.click()
+    expect(plain_page.locator("#activities .event")).to_have_count(2)
+    plain_page.locator("#names").get_by_role("link", name="App Launched").click()
+    expect(plain_page.locator("#activities .event")).to_have_count(1)

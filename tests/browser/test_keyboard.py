@@ -1,23 +1,13 @@
 """The whole way from the search to an event by the keyboard alone, and what its keys must leave alone."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests import server
-from tests.browser.conftest import DESK, NOON, PHONE, Backend
-from tests.server import LiveServer
+from tests.browser.conftest import DESK, NOON, ON_SQLITE, PHONE, Backend
+
+pytestmark = ON_SQLITE  # a keyboard doesn't know which engine there is
 
 SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-
-
-@pytest.fixture(scope="module")
-def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real server on SQLite: a keyboard doesn't know which engine there is."""
-    folder = tmp_path_factory.mktemp("live")
-    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
-        yield started
 
 
 @pytest.fixture

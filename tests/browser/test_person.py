@@ -5,14 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Backend, sign_in
-from tests.conftest import settings_for
 from tests.visitors import CHROME, DAY, HOUR, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell, token, values
 from tests.world import Shop
-from webapp import create_app, workspaces
-from webapp.db import Database
 from webapp.ingest.changes import Change
 
 WIDTHS = (375, 768, 1440)
@@ -24,17 +20,6 @@ ANDROID = {
     "osVersion": "Android 9",
 }
 IPHONE = {"deviceManufacturer": "Apple", "deviceModel": "iPhone 15", "osName": "iOS", "osVersion": "17.4"}
-
-
-@pytest.fixture
-def shop(backend: Backend) -> Iterator[Shop]:
-    """The workspace of the running server; what is told to it doesn't go by HTTP."""
-    app = create_app(settings_for(backend.server.database_url))
-    database: Database = app.extensions["database"]
-    with database.read() as session:
-        workspace = workspaces.find(session, None)
-    yield Shop(app, database, workspace, backend.server.key)
-    database.engine.dispose()
 
 
 @pytest.fixture
@@ -204,33 +189,28 @@ def test_tab_left_open_on_a_merged_profile_goes_to_the_person(page: Page, shop: 
     expect(page.locator("header.visit")).to_have_count(1)
 
 
-def test_everything_works_without_javascript(chromium: Browser, backend: Backend, meera: str) -> None:
-    context = chromium.new_context(base_url=backend.url, java_script_enabled=False)
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    sign_in(page)
-    page.goto(meera)
-    page.get_by_text("By visit").click()
-    page.get_by_text("View", exact=True).click()
-    page.get_by_label("profile changes").check()
-    page.get_by_role("button", name="Show").first.click()
-    expect(page.locator("header.visit")).not_to_have_count(0)
-    expect(page.locator("#activities").get_by_text("City is Mumbai")).to_be_visible()
-    assert "by=visit" in page.url
-    assert "show=change" in page.url
-    row = page.locator("#attributes tr", has_text="email")
+def test_everything_works_without_javascript(plain_page: Page, meera: str) -> None:
+    plain_page.goto(meera)
+    plain_page.get_by_text("By visit").click()
+    plain_page.get_by_text("View", exact=True).click()
+    plain_page.get_by_label("profile changes").check()
+    plain_page.get_by_role("button", name="Show").first.click()
+    expect(plain_page.locator("header.visit")).not_to_have_count(0)
+    expect(plain_page.locator("#activities").get_by_text("City is Mumbai")).to_be_visible()
+    assert "by=visit" in plain_page.url
+    assert "show=change" in plain_page.url
+    row = plain_page.locator("#attributes tr", has_text="email")
     row.get_by_text("2 values so far").click()
     row.get_by_role("link", name="Show its history").click()
-    expect(page.locator(".past li").last).to_contain_text("meera@oldmail.example")
-    page.get_by_role("link", name="Meera Kulkarni").click()
-    page.locator("#why").get_by_role("button", name="Undo").first.click()
-    expect(page.get_by_role("status").first).to_contain_text("is a profile apart again")
-    page.locator("#why").get_by_role("button", name="Merge again").click()
-    expect(page.locator("#why").get_by_role("button", name="Undo")).to_have_count(3)
-    _merge(page, meera)
-    page.goto("/customers")
-    expect(page.get_by_text("1 customer", exact=True)).to_be_visible()
-    context.close()
+    expect(plain_page.locator(".past li").last).to_contain_text("meera@oldmail.example")
+    plain_page.get_by_role("link", name="Meera Kulkarni").click()
+    plain_page.locator("#why").get_by_role("button", name="Undo").first.click()
+    expect(plain_page.get_by_role("status").first).to_contain_text("is a profile apart again")
+    plain_page.locator("#why").get_by_role("button", name="Merge again").click()
+    expect(plain_page.locator("#why").get_by_role("button", name="Undo")).to_have_count(3)
+    _merge(plain_page, meera)
+    plain_page.goto("/customers")
+    expect(plain_page.get_by_text("1 customer", exact=True)).to_be_visible()
 
 
 def _long(shop: Shop) -> str:

@@ -10,16 +10,16 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from sqlalchemy import select
 
-from tests import server
-from tests.browser.conftest import Backend
+from tests.browser.conftest import ON_SQLITE, Backend
 from tests.browser.shop_pages import ShopPages, open_shop
 from tests.conftest import settings_for
-from tests.server import LiveServer
 from tests.visitors import CHROME
 from tests.world import rows
 from webapp import keys, signatures, workspaces
 from webapp.db import Database
 from webapp.models import ApiKey, Customer, Device, DeviceLogin, Event
+
+pytestmark = ON_SQLITE  # to a browser both engines are one server
 
 ENDPOINT = "**/api/v1/browser"
 CAMPAIGN = "/?utm_source=google&utm_medium=cpc&utm_campaign=Sale&gclid=abc"
@@ -32,14 +32,6 @@ Object.defineProperty(window, "localStorage", { get() { throw new DOMException("
 NO_COOKIES = 'Object.defineProperty(Document.prototype, "cookie", { get() { return ""; }, set() {} });'
 NO_KEEPALIVE = "delete Request.prototype.keepalive;"
 WAITING = 'Object.keys(localStorage).filter((name) => name.startsWith("growlytics.m."))'
-
-
-@pytest.fixture(scope="module")
-def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real server on SQLite: to a browser both engines are one server."""
-    folder = tmp_path_factory.mktemp("live")
-    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
-        yield started
 
 
 @pytest.fixture

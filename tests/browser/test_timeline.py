@@ -1,16 +1,13 @@
 """The timeline in a real browser: choosing, going to places in it, links to events, and news by themselves."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Backend, sign_in
-from tests.conftest import settings_for
+from tests.browser.conftest import Backend, signed_in
 from tests.world import Shop
-from webapp import clock, create_app, workspaces
-from webapp.db import Database
+from webapp import clock
 
 SIZES = ({"width": 375, "height": 800}, {"width": 1440, "height": 900})
 AUCKLAND = "Pacific/Auckland"
@@ -24,18 +21,13 @@ def window(page: Page, request: pytest.FixtureRequest) -> Page:
 
 
 @pytest.fixture
-def path(backend: Backend) -> Iterator[str]:
+def path(shop: Shop) -> str:
     """Where the profile of somebody with sixty events on sixty days is."""
-    app = create_app(settings_for(backend.server.database_url))
-    database: Database = app.extensions["database"]
-    with database.read() as session:
-        shop = Shop(app, database, workspaces.find(session, None), backend.server.key)
     now = clock.now()
     for number in range(60):
         name = ("Product Viewed", "Purchased", "Delivered")[number % 3]
         shop.event(name, now - (number + 1) * clock.DAY, "u1", Product=f"Mixer {number}", Amount=number + 0.5)
-    yield shop.profile_path("u1")
-    database.engine.dispose()
+    return shop.profile_path("u1")
 
 
 def test_filter_by_names_and_text_and_take_it_away_again(window: Page, path: str) -> None:
@@ -95,21 +87,18 @@ def test_link_to_an_event_opens_it_where_it_is(window: Page, path: str) -> None:
 
 
 def test_zone_of_the_browser_is_one_click_away(chromium: Browser, backend: Backend, path: str) -> None:
-    context = chromium.new_context(base_url=backend.url, timezone_id=AUCKLAND)
-    page = context.new_page()
-    sign_in(page)
-    page.goto(f"{path}?event=Purchased")
-    page.get_by_text("View", exact=True).click()
-    page.get_by_role("link", name=f"Mine {AUCKLAND}").click()
-    expect(page).to_have_url(re.compile(r"event=Purchased&zone=Pacific(/|%2F)Auckland"))
-    shown = page.locator("details.event time").first
-    in_browser = "(time) => new Date(time.dateTime).toLocaleTimeString('en-GB')"
-    assert shown.inner_text() == shown.evaluate(in_browser)
-    page.get_by_text("View", exact=True).click()
-    expect(page.get_by_role("link", name="Mine")).to_have_attribute("aria-current", "true")
-    page.get_by_role("link", name="Workspace").click()
-    expect(page).not_to_have_url(re.compile("zone="))
-    context.close()
+    with signed_in(chromium, backend, timezone_id=AUCKLAND) as page:
+        page.goto(f"{path}?event=Purchased")
+        page.get_by_text("View", exact=True).click()
+        page.get_by_role("link", name=f"Mine {AUCKLAND}").click()
+        expect(page).to_have_url(re.compile(r"event=Purchased&zone=Pacific(/|%2F)Auckland"))
+        shown = page.locator("details.event time").first
+        in_browser = "(time) => new Date(time.dateTime).toLocaleTimeString('en-GB')"
+        assert shown.inner_text() == shown.evaluate(in_browser)
+        page.get_by_text("View", exact=True).click()
+        expect(page.get_by_role("link", name="Mine")).to_have_attribute("aria-current", "true")
+        page.get_by_role("link", name="Workspace").click()
+        expect(page).not_to_have_url(re.compile("zone="))
 
 
 def test_detailed_view_shows_attributes_without_a_click(window: Page, path: str) -> None:
@@ -145,23 +134,19 @@ def test_news_appear_on_top_and_leave_the_reader_where_they_are(window: Page, ba
     expect(window.locator("details.event").first).to_contain_text("Searched for “pan”")
 
 
-def test_choices_work_without_javascript(chromium: Browser, backend: Backend, path: str) -> None:
-    context = chromium.new_context(base_url=backend.url, java_script_enabled=False)
-    page = context.new_page()
-    sign_in(page)
-    page.goto(path)
-    page.get_by_text("All events").click()
-    page.get_by_label("Purchased 20").check()
-    page.get_by_role("button", name="Show").first.click()
-    assert page.locator("details.event").count() == 20
-    assert page.get_by_label("Live", exact=True).is_hidden()
-    page.get_by_role("link", name="First event").click()
-    assert page.locator("details.event").count() == 20
-    page.get_by_text("View", exact=True).click()
-    assert page.get_by_role("link", name="Mine").is_hidden()
-    page.get_by_role("link", name="UTC").click()
-    assert "zone=utc" in page.url
-    page.locator("details.event summary").first.click()
-    page.get_by_role("link", name="Link to this event").first.click()
-    assert page.locator("details.event-linked").count() == 1
-    context.close()
+def test_choices_work_without_javascript(plain_page: Page, path: str) -> None:
+    plain_page.goto(path)
+    plain_page.get_by_text("All events").click()
+    plain_page.get_by_label("Purchased 20").check()
+    plain_page.get_by_role("button", name="Show").first.click()
+    assert plain_page.locator("details.event").count() == 20
+    assert plain_page.get_by_label("Live", exact=True).is_hidden()
+    plain_page.get_by_role("link", name="First event").click()
+    assert plain_page.locator("details.event").count() == 20
+    plain_page.get_by_text("View", exact=True).click()
+    assert plain_page.get_by_role("link", name="Mine").is_hidden()
+    plain_page.get_by_role("link", name="UTC").click()
+    assert "zone=utc" in plain_page.url
+    plain_page.locator("details.event summary").first.click()
+    plain_page.get_by_role("link", name="Link to this event").first.click()
+    assert plain_page.locator("details.event-linked").count() == 1

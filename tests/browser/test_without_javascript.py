@@ -2,26 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
-from tests import server
-from tests.browser.conftest import DESK, NOON, PHONE, Backend, sign_in
-from tests.server import LiveServer
+from tests.browser.conftest import DESK, NOON, ON_SQLITE, PHONE, Backend
 from tests.visitors import tell, values
 from tests.world import PASSWORD, Shop
 
+pytestmark = ON_SQLITE  # a page without scripts is the same with both engines
+
 CUSTOMERS, EVENTS = 60, 70  # more than a page has
-
-
-@pytest.fixture(scope="module")
-def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real server on SQLite: a page without scripts is the same with both engines."""
-    folder = tmp_path_factory.mktemp("live")
-    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
-        yield started
 
 
 @pytest.fixture(autouse=True)
@@ -34,15 +25,11 @@ def _customers(backend: Backend) -> None:
 
 
 @pytest.fixture(params=[PHONE, DESK], ids=["phone", "desk"])
-def plain(request: pytest.FixtureRequest, chromium: Browser, backend: Backend) -> Iterator[Page]:
-    """A signed-in page of a browser with JavaScript switched off."""
+def plain(request: pytest.FixtureRequest, plain_page: Page) -> Page:
+    """A page of a small and of a large browser."""
     size: ViewportSize = request.param
-    context = chromium.new_context(base_url=backend.url, java_script_enabled=False, viewport=size)
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    sign_in(page)
-    yield page
-    context.close()
+    plain_page.set_viewport_size(size)
+    return plain_page
 
 
 def _profile(page: Page) -> None:

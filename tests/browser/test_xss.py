@@ -10,15 +10,15 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests import server
 from tests.browser import payloads, scenes
-from tests.browser.conftest import Backend
+from tests.browser.conftest import ON_SQLITE, Backend
 from tests.browser.payloads import ALL, CANARY, EVIL, MARKS, SHORT
-from tests.server import LiveServer
 from tests.visitors import MINUTE, T0, customer, launched, login, seen, tell, values
 from tests.world import Shop
 from webapp import keys
 from webapp.models import Workspace
+
+pytestmark = ON_SQLITE  # both engines give back what they were given
 
 WHO = f"u{EVIL}"
 PARAMETERS = {
@@ -29,14 +29,6 @@ PARAMETERS = {
     "/login": ("next",),
     "/settings/website": ("key", "mark"),
 }
-
-
-@pytest.fixture(scope="module")
-def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real server on SQLite: both engines give back what they were given."""
-    folder = tmp_path_factory.mktemp("live")
-    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
-        yield started
 
 
 @pytest.fixture

@@ -1,19 +1,13 @@
-"""What holds for all pages: templates compile, headers, vendored files, a fixed number of queries."""
+"""What holds for all pages: templates compile, headers, vendored files."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
 
-from tests.world import Shop
 from webapp import assets, headers
-from webapp.db import Database
 from webapp.pages import profile
 
 
@@ -74,49 +68,3 @@ def test_no_page_has_anything_that_the_policy_forbids() -> None:
         text = path.read_text()
         for forbidden in (" style=", "<style", " onclick=", "hx-on", "javascript:", "hx-vals='js:"):
             assert forbidden not in text, f"{path}: {forbidden}"
-
-
-@contextmanager
-def _queries(database: Database) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(database.engine, "before_cursor_execute", note)
-
-
-def _fill(shop: Shop, customers: int, events: int) -> None:
-    for number in range(customers):
-        shop.customer(f"u{number}", name=f"Person {number}", **{f"Attribute {number}": number})
-    for number in range(events):
-        shop.event(f"Event {number % 5}", 1_700_000_000_000 + number, "u0", **{f"Attribute {number % 7}": number})
-
-
-def _count(shop: Shop, browser: FlaskClient, path: str) -> int:
-    browser.get(path)  # the first one may have to note that the visitor was seen
-    with _queries(shop.database) as queries:
-        assert browser.get(path).status_code == 200
-    return len([one for one in queries if one.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))])
-
-
-@pytest.mark.parametrize(
-    ("path", "number"),
-    [
-        ("/customers", 11),
-        ("/customers?status=registered", 9),
-        ("/customers?where=Attribute+0+!=+-1&where=did+not+Purchased&column=attribute:Attribute+0", 20),
-        ("/customers?q=person", 6),
-        ("profile", 28),
-    ],
-)
-def test_page_costs_the_same_number_of_queries_however_much_there_is(
-    shop: Shop, alice: FlaskClient, path: str, number: int
-) -> None:
-    _fill(shop, customers=2, events=2)
-    target = shop.profile_path("u0") if path == "profile" else path
-    assert _count(shop, alice, target) == number
-    _fill(shop, customers=12, events=40)
-    assert _count(shop, alice, target) == number

@@ -141,16 +141,16 @@ def _answer(read: Sequence[_Read], sent: Sequence[_Sent], outcome: Outcome) -> R
     content: dict[str, Any] = {"success": not refused, "accepted": len(read) - len(refused)}
     if refused:
         content["refused"] = [
-            {"index": place, "id": _shown(read[place].message.id), "details": refused[place]}
+            {
+                "index": place,
+                "id": errors.storable(read[place].message.id, LONGEST_MESSAGE_ID),
+                "details": refused[place],
+            }
             for place in sorted(refused)
         ]
     if outcome.ignored:
         content["ignored"] = [one | {"index": sent[one["index"]].place} for one in outcome.ignored]
     return replies.of(content)
-
-
-def _shown(id_: str) -> str:
-    return errors.NOT_TEXT.sub("\ufffd", id_[:LONGEST_MESSAGE_ID])
 
 
 ENDPOINTS = {"/api/v1/browser": collect}

@@ -2,8 +2,8 @@
 
 import hashlib
 
+from webapp.api import errors
 from webapp.api.call import IDEMPOTENCY_HEADER, Call
-from webapp.api.errors import NOT_TEXT
 from webapp.ingest.changes import Context, OnDevice
 from webapp.places import shortened
 
@@ -12,7 +12,7 @@ LONGEST_USER_AGENT = 512
 
 def on(call: Call, did: str) -> OnDevice:
     """The device, with what this request says of itself."""
-    agent = NOT_TEXT.sub("\ufffd", call.header("User-Agent") or "")[:LONGEST_USER_AGENT]
+    agent = errors.storable(call.header("User-Agent") or "", LONGEST_USER_AGENT)
     return OnDevice(did, agent or None)
 
 

@@ -80,7 +80,7 @@ class Faults:
         if len(self._found) == self.MOST or self._characters > self.MOST_CHARACTERS:
             more = f"there are more faults; these are the first {len(self._found):,}"
             raise ApiError(422, [*self._found, fault(more, "faults.more", limit=len(self._found))])
-        shown = [_shown(part) if isinstance(part, str) else part for part in path]
+        shown = [_cut(part) if isinstance(part, str) else part for part in path]
         self._characters += sum(len(part) for part in shown if isinstance(part, str))
         self._found.append(fault(f'"{label(shown)}" {message}', type_, shown, **context))
 
@@ -90,8 +90,13 @@ class Faults:
             raise ApiError(422, self._found)
 
 
-def _shown(key: str) -> str:
-    return NOT_TEXT.sub("\ufffd", key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}…")
+def _cut(key: str) -> str:
+    return storable(key, _LONGEST_KEY) + ("…" if len(key) > _LONGEST_KEY else "")
+
+
+def storable(text: str, most: int) -> str:
+    """The first characters of what came as a text, with a � for each that is none."""
+    return NOT_TEXT.sub("\ufffd", text[:most])
 
 
 def reply(error: ApiError) -> Reply:

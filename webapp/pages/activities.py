@@ -1,16 +1,15 @@
 """The activities of one person: what the address asks for, by day or by visit, and the ways to older and newer ones."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from flask import request
 from sqlalchemy.orm import Session
 
-from webapp import devices, events, filters, news, timeline
+from webapp import days, events, news, timeline
 from webapp.cursors import Cursor
 from webapp.events import NEWEST, Start
-from webapp.pages import zones
+from webapp.pages import shared, zones
 from webapp.pages.guards import Place
 from webapp.pages.panels import Panel, Person
 
@@ -73,8 +72,8 @@ class Asked(NamedTuple):
         if self.wanted.text:
             chips.append(Chip(f"“{self.wanted.text}”", link | {"text": None}))
         for field in ("from", "to"):
-            if self.dates[field]:
-                words = f"{field} {filters.plain_date(date.fromisoformat(self.dates[field]))}"
+            if day := days.parse(self.dates[field]):
+                words = f"{field} {days.plain_date(day)}"
                 chips.append(Chip(words, link | {field: None}))
         return chips
 
@@ -101,8 +100,8 @@ class Position(NamedTuple):
         at = request.args.get("at", "")
         if at == "first":
             return cls(timeline.OLDEST, date=at)
-        day = _date(at)
-        return cls() if day is None else cls(Start(Cursor(_midnight(here, day, 1), -1)), date=day.isoformat())
+        day = days.parse(at)
+        return cls() if day is None else cls(Start(Cursor(days.end(day, here.zone), -1)), date=day.isoformat())
 
     @property
     def is_newest(self) -> bool:
@@ -120,7 +119,7 @@ _STARTS = {
 
 def read(session: Session, here: Place, person: Person) -> dict[str, Any]:
     """The panel: a page of entries, and all that there is to choose from."""
-    names = events.names(session, person.ids)
+    names = shared.event_names(session, here, person)
     drawn = _entries(session, here, person, names)
     asked: Asked = drawn["asked"]
     chosen = [(name, number) for name, number in names if name in asked.wanted.names]
@@ -142,7 +141,7 @@ def read(session: Session, here: Place, person: Person) -> dict[str, Any]:
 def entries(session: Session, here: Place, person: Person) -> dict[str, Any]:
     """A page of entries, and what the address says of them."""
     has_names = bool(request.args.get("event"))
-    return _entries(session, here, person, events.names(session, person.ids) if has_names else ())
+    return _entries(session, here, person, shared.event_names(session, here, person) if has_names else ())
 
 
 def _entries(session: Session, here: Place, person: Person, names: Sequence[tuple[str, int]]) -> dict[str, Any]:
@@ -159,7 +158,7 @@ def _entries(session: Session, here: Place, person: Person, names: Sequence[tupl
         page = timeline.read(session, whose, wanted, asked.extras, start)
     return {
         "page": page,
-        **grouped(session, whose, page, asked, position.below),
+        **grouped(session, here, person, page, asked, position.below),
         "asked": asked,
         "position": position,
         "found": found + page.event_count if asked.wanted.names else None,
@@ -174,12 +173,13 @@ def _until(as_of: int | None, wanted: events.Filter) -> events.Filter:
 
 
 def grouped(
-    session: Session, whose: timeline.Person, page: timeline.Page, asked: Asked, below: Cursor | None
+    session: Session, here: Place, person: Person, page: timeline.Page, asked: Asked, below: Cursor | None
 ) -> dict[str, Any]:
     """The entries by visit, where that is asked for."""
     if asked.by == "day":
         return {"groups": None}
-    titles = {device.id: device.title for device in devices.of_person(session, whose.ids)}
+    whose = timeline.Person(here.workspace.id, person.ids)
+    titles = {device.id: device.title for device in shared.used_devices(session, here, person)}
     return {"groups": timeline.by_visit(session, whose, page, asked.extras, below), "device_titles": titles}
 
 
@@ -187,26 +187,13 @@ def _filter(here: Place) -> tuple[events.Filter, dict[str, str]]:
     """The filter in the URL, and its dates as they go back into the form. A date that isn't one doesn't filter."""
     dates = {}
     bounds: dict[str, int | None] = {}
-    for field, days in (("from", 0), ("to", 1)):
-        asked = _date(request.args.get(field, ""))
+    for field, bound in (("from", days.begin), ("to", days.end)):
+        asked = days.parse(request.args.get(field, ""))
         dates[field] = asked.isoformat() if asked else ""
-        bounds[field] = _midnight(here, asked, days) if asked else None
+        bounds[field] = bound(asked, here.zone) if asked else None
     names = tuple(dict.fromkeys(filter(None, request.args.getlist("event"))))[:_MOST_CHOSEN]
     text = request.args.get("text", "").strip()[:_LONGEST_TEXT]
     return events.Filter(names, bounds["from"], bounds["to"], text), dates
-
-
-def _date(text: str) -> date | None:
-    try:
-        asked = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return asked if 1970 <= asked.year < 9999 else None
-
-
-def _midnight(here: Place, of: date, days_later: int) -> int:
-    at = datetime.combine(of + timedelta(days=days_later), datetime.min.time(), here.zone)
-    return int(at.timestamp() * 1000)
 
 
 PANEL = Panel("activities", "Activities", read)

@@ -7,7 +7,7 @@ from flask import request, url_for
 from sqlalchemy.orm import Session
 
 from webapp import attributes, filters, pins, refusals
-from webapp.pages import addresses, panels
+from webapp.pages import addresses, panels, shared
 from webapp.pages.guards import Place
 from webapp.pages.panels import Panel, Person
 from webapp.refusals import Refusal, Refusals
@@ -56,7 +56,7 @@ def rows(session: Session, here: Place, person: Person) -> dict[str, Any]:
 
 
 def _rows(session: Session, here: Place, person: Person, refused: Refusals) -> dict[str, Any]:
-    everything = attributes.of_person(session, here.workspace.id, person.ids, person.as_of)
+    everything = shared.attribute_values(session, here, person)
     pinned = pins.of_workspace(session, here.workspace.id)
     text = request.args.get("attribute", "").strip()
     found = _matching(_all(everything, pinned, refused), text, here)

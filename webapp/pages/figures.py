@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from webapp import events, htmx, orders, rhythm, tallies
 from webapp.db import database
 from webapp.orders import Meaning
+from webapp.pages import shared
 from webapp.pages.guards import Place
 from webapp.pages.panels import Panel, Person
 from webapp.tallies import Figures
@@ -27,24 +28,20 @@ class Counted(NamedTuple):
     figures: Figures | None
 
 
+@shared.once
 def counted(session: Session, here: Place, whose: Person) -> Counted:
-    """What panels share while a page is drawn. What would take long is counted when it is asked for by itself."""
-    known: Counted | None = session.info.get("counted")
-    if known is None:
-        order = orders.meaning(session, here.workspace)
-        terms = tallies.Whose(whose.customer, whose.ids, order, here.zone)
-        is_patient = "count" in request.args or any(map(htmx.wants, ("overview", "figures", "year")))
-        if whose.as_of is not None:
-            figures = tallies.past(session, terms, whose.as_of + 1, is_patient=is_patient)
-        else:
-            figures = tallies.count(session, database(), terms) if is_patient else tallies.glance(session, terms)
-        known = session.info["counted"] = Counted(order, figures)
-    return known
+    """What would take long is counted when it is asked for by itself."""
+    order = orders.meaning(session, here.workspace)
+    terms = tallies.Whose(whose.customer, whose.ids, order, here.zone)
+    is_patient = "count" in request.args or any(map(htmx.wants, ("overview", "figures", "year")))
+    if whose.as_of is not None:
+        return Counted(order, tallies.past(session, terms, whose.as_of + 1, is_patient=is_patient))
+    return Counted(order, tallies.count(session, database(), terms) if is_patient else tallies.glance(session, terms))
 
 
 def is_waiting(session: Session) -> bool:
     """Whether something that was drawn in this session waits to be counted."""
-    known: Counted | None = session.info.get("counted")
+    known: Counted | None = session.info.get(counted)
     return known is not None and known.figures is None
 
 
@@ -78,10 +75,11 @@ def _seen(session: Session, person: Person) -> tuple[int, int] | None:
     return None if before is None else (first, before)
 
 
+@shared.once
 def _numbers(session: Session, here: Place, person: Person) -> Sequence[tuple[str, int]] | None:
     """The names of events and how many there are of each, most frequent first; None where that would take long."""
     if person.as_of is None:
-        return events.names(session, person.ids)
+        return shared.event_names(session, here, person)
     if counted(session, here, person).figures is None:
         return None
     return events.names_until(session, person.ids, person.as_of + 1)

@@ -21,7 +21,7 @@ def show(session: Session, here: Place, person: Person) -> ResponseReturnValue:
     found = None if seen is None else news.since(session, whose, seen, asked.wanted, asked.extras)
     if found is None:
         return Response(status=204)
-    drawn: dict[str, Any] = activities.grouped(session, whose, found.page, asked, None)
+    drawn: dict[str, Any] = activities.grouped(session, here, person, found.page, asked, None)
     drawn |= {"news": found, "live": found.seen, "page": timeline.Page(found.page.entries)}  # no ways to other pages
     return render_template(
         "customers/_live.html", customer=person.customer, asked=asked, position=activities.Position(), **drawn

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from webapp import visits, world
 from webapp.house import House
+from webapp.pages import shared
 from webapp.pages.guards import Place
 from webapp.pages.panels import Panel, Person
 from webapp.visits import Stay
@@ -22,12 +23,12 @@ class Pin(NamedTuple):
     is_latest: bool
 
 
-def read(session: Session, _here: Place, person: Person) -> dict[str, Any]:
+def read(session: Session, here: Place, person: Person) -> dict[str, Any]:
     """The places of the first and the last visits."""
     stays = visits.stays(session, person.ids, person.as_of)
     return {
         "stays": stays,
-        "visit_ends": visits.ends(session, person.ids, person.as_of),
+        "visit_ends": shared.visit_ends(session, here, person),
         "knows_places": _knows_places(),
         "pins": _pins(stays),
         "map_size": (world.WIDTH, world.HEIGHT),

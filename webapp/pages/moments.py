@@ -1,10 +1,10 @@
 """The moment that a profile is shown as of, as the address has it."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from flask import request
 
-from webapp import values
+from webapp import days, values
 from webapp.pages.guards import Place
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,18 +18,8 @@ def asked(here: Place) -> int | None:
     None, which is now, where it isn't there; what makes no sense is as if it weren't.
     """
     text = request.args.get("as_of", "")
-    moment = values.instant(text, here.zone) or _end_of_day(text, here)
-    if moment is None or not 1970 <= moment.year < 9999:
-        return None
-    return (moment - _EPOCH) // _MILLISECOND
-
-
-def _end_of_day(text: str, here: Place) -> datetime | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    if not 1970 <= day.year < 9999:
-        return None
-    midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), here.zone)
-    return midnight.astimezone(UTC) - _MILLISECOND
+    moment = values.instant(text, here.zone)
+    if moment is not None:
+        return (moment - _EPOCH) // _MILLISECOND if 1970 <= moment.year < 9999 else None
+    day = days.parse(text)
+    return None if day is None else days.end(day, here.zone) - 1

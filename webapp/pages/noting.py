@@ -1,28 +1,21 @@
 """Writing notes on a profile and putting tags on it: for who may change customers."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from flask import Blueprint, abort, flash, redirect, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webapp import customers, notes, tags
+from webapp import notes, tags
 from webapp.db import database
-from webapp.models import Customer, Note
-from webapp.pages import addresses
+from webapp.models import Note
+from webapp.pages import addresses, panels
 from webapp.pages.guards import Place, place
+from webapp.pages.panels import Person
 
 door = Blueprint("noting", __name__, url_prefix="/customers/<growlytics_id>")
 
 _NOTE = f"/notes/<int(max={2**63 - 1}):note_id>"
-
-
-class _Whose(NamedTuple):
-    """The profile of the address, and the row ids of all profiles of its person."""
-
-    customer: Customer
-    ids: list[int]
 
 
 @door.post("/notes")
@@ -30,7 +23,7 @@ def add(growlytics_id: str) -> ResponseReturnValue:
     """Write a note on the profile."""
     text, user_id = request.form.get("text", ""), place().user_id
 
-    def work(session: Session, whose: _Whose) -> None:
+    def work(session: Session, whose: Person) -> None:
         notes.add(session, whose.ids, whose.customer.id, user_id, text)
 
     return _done(growlytics_id, work)
@@ -41,7 +34,7 @@ def change(growlytics_id: str, note_id: int) -> ResponseReturnValue:
     """Write a note anew: for its author and administrators."""
     text, here = request.form.get("text", ""), place()
 
-    def work(session: Session, whose: _Whose) -> None:
+    def work(session: Session, whose: Person) -> None:
         notes.change(_own(session, here, whose, note_id), here.user_id, text)
 
     return _done(growlytics_id, work)
@@ -68,20 +61,19 @@ def untag(growlytics_id: str) -> ResponseReturnValue:
     return _done(growlytics_id, lambda session, whose: tags.remove(session, whose.ids, text))
 
 
-def _own(session: Session, here: Place, whose: _Whose, note_id: int) -> Note:
+def _own(session: Session, here: Place, whose: Person, note_id: int) -> Note:
     found = notes.find(session, whose.ids, note_id)
     if found.user_id != here.user_id and here.role != "admin":
         abort(403)
     return found
 
 
-def _done(growlytics_id: str, work: Callable[[Session, _Whose], None]) -> ResponseReturnValue:
+def _done(growlytics_id: str, work: Callable[[Session, Person], None]) -> ResponseReturnValue:
     """Do it, and go back to the panel that the form stands in; htmx goes along and gets its part of it alone."""
-    workspace_id = place().workspace.id
+    here = place()
 
     def whole(session: Session) -> None:
-        customer = customers.find(session, workspace_id, growlytics_id)
-        work(session, _Whose(customer, customers.members(session, customer.root_id or customer.id)))
+        work(session, panels.person(session, here, growlytics_id))
 
     try:
         database().transact(whole)

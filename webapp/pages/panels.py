@@ -9,18 +9,19 @@ from sqlalchemy.orm import Session
 
 from webapp import customers, db, htmx, logs
 from webapp.models import Customer
+from webapp.pages import moments
 from webapp.pages.guards import Place
 
 
 class Person(NamedTuple):
-    """The customer of the page, and the row ids of all profiles that are this person, the root's first.
+    """The customer of the address, and the row ids of all profiles that are this person, the root's first.
 
     `as_of`: the moment that the page shows, epoch ms; nothing reported later is to be seen. None: now.
     """
 
     customer: Customer
     ids: list[int]
-    as_of: int | None = None
+    as_of: int | None
 
 
 class Panel(NamedTuple):
@@ -34,9 +35,13 @@ class Panel(NamedTuple):
     read: Callable[[Session, Place, Person], dict[str, Any]]
 
 
-def person(session: Session, customer: Customer, as_of: int | None) -> Person:
-    """The person whose root this customer is, as they were at a moment (epoch ms; None: now)."""
-    return Person(customer, customers.members(session, customer.id), as_of)
+def person(session: Session, here: Place, growlytics_id: str) -> Person:
+    """The person one of whose profiles has this Growlytics ID, as of the moment that the address asks for.
+
+    Raises customers.NotFoundError.
+    """
+    customer = customers.find(session, here.workspace.id, growlytics_id)
+    return Person(customer, customers.members(session, customer.root_id or customer.id), moments.asked(here))
 
 
 def told() -> list[str]:

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webapp import attributes, customers, devices, events, evidence, htmx, visits
+from webapp import attributes, events, evidence, htmx
 from webapp.cursors import Cursor
 from webapp.db import database
 from webapp.models import Customer
@@ -17,9 +17,9 @@ from webapp.pages import (
     figures,
     live,
     location,
-    moments,
     note_list,
     panels,
+    shared,
     year,
 )
 from webapp.pages.guards import Place, place
@@ -35,10 +35,10 @@ def show(growlytics_id: str) -> ResponseReturnValue:
     """The whole page. htmx asks for one panel, or a part of one, at a time."""
     here = place()
     with database().read() as session:
-        customer = customers.find(session, here.workspace.id, growlytics_id)
+        person = panels.person(session, here, growlytics_id)
+        customer = person.customer
         if customer.root_id is not None:
             return _to_person(session, customer)
-        person = panels.person(session, customer, moments.asked(here))
         if htmx.wants("live"):
             return live.show(session, here, person)
         for part, (template, read) in _PARTS.items():
@@ -68,16 +68,16 @@ def _to_person(session: Session, member: Customer) -> ResponseReturnValue:
 def _summary(session: Session, here: Place, person: Person) -> dict[str, Any]:
     if person.as_of is None:
         return {"known": {name: getattr(person.customer, name) for name in RESERVED}}
-    then = attributes.of_person(session, here.workspace.id, person.ids, person.as_of)
+    then = shared.attribute_values(session, here, person)
     return {"known": {one.name: one.value for one in then if one.name in RESERVED}}
 
 
-def _acquisition(session: Session, _here: Place, person: Person) -> dict[str, Any]:
-    return {"visit_ends": visits.ends(session, person.ids, person.as_of)}
+def _acquisition(session: Session, here: Place, person: Person) -> dict[str, Any]:
+    return {"visit_ends": shared.visit_ends(session, here, person)}
 
 
-def _devices(session: Session, _here: Place, person: Person) -> dict[str, Any]:
-    return {"devices": devices.of_person(session, person.ids, person.as_of)}
+def _devices(session: Session, here: Place, person: Person) -> dict[str, Any]:
+    return {"devices": shared.used_devices(session, here, person)}
 
 
 def _why(session: Session, _here: Place, person: Person) -> dict[str, Any]:
@@ -113,12 +113,10 @@ def history(growlytics_id: str) -> ResponseReturnValue:
     here = place()
     name = request.args.get("attribute", "")
     with database().read() as session:
-        customer = customers.find(session, here.workspace.id, growlytics_id)
-        ids = customers.members(session, customer.root_id or customer.id)
-        as_of = moments.asked(here)
-        former = attributes.history(session, here.workspace.id, ids, name, as_of)
+        person = panels.person(session, here, growlytics_id)
+        former = attributes.history(session, here.workspace.id, person.ids, name, person.as_of)
     template = "customers/_history.html" if htmx.is_request() else "customers/history.html"
-    return render_template(template, customer=customer, name=name, history=former, as_of=as_of)
+    return render_template(template, customer=person.customer, name=name, history=former, as_of=person.as_of)
 
 
 @door.get("/value")
@@ -127,9 +125,8 @@ def value(growlytics_id: str) -> ResponseReturnValue:
     here = place()
     name = request.args.get("attribute", "")
     with database().read() as session:
-        customer = customers.find(session, here.workspace.id, growlytics_id)
-        ids = customers.members(session, customer.root_id or customer.id)
-        found = attributes.of_person(session, here.workspace.id, ids, moments.asked(here))
+        person = panels.person(session, here, growlytics_id)
+        found = shared.attribute_values(session, here, person)
     for one in found:
         if one.name == name:
             return Response(one.text, content_type="application/json")
@@ -141,6 +138,5 @@ def event(growlytics_id: str, cursor: str) -> ResponseReturnValue:
     """One event as it was sent, as JSON: the whole of it, however large."""
     here = place()
     with database().read() as session:
-        customer = customers.find(session, here.workspace.id, growlytics_id)
-        ids = customers.members(session, customer.root_id or customer.id)
-        return jsonify(events.find(session, here.workspace.id, ids, Cursor.parse(cursor)).body)
+        person = panels.person(session, here, growlytics_id)
+        return jsonify(events.find(session, here.workspace.id, person.ids, Cursor.parse(cursor)).body)

@@ -3,14 +3,14 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from flask import request
 from sqlalchemy.orm import Session
 
-from webapp import clock
+from webapp import clock, days
 from webapp.models import Customer
 from webapp.pages import figures
 from webapp.pages.guards import Place
@@ -73,7 +73,7 @@ class Month(NamedTuple):
 def read(session: Session, here: Place, person: Person) -> dict[str, Any]:
     """The days of the year that the address asks for, or of the latest twelve months."""
     found = figures.counted(session, here, person).figures
-    today = _day_of(clock.now() if person.as_of is None else person.as_of, here)
+    today = days.of(clock.now() if person.as_of is None else person.as_of, here.zone)
     years = [year for year in _years(person.customer, here) if year <= today.year]
     period = _period(today, years)
     counts = Counter[date]()
@@ -97,13 +97,9 @@ def read(session: Session, here: Place, person: Person) -> dict[str, Any]:
     }
 
 
-def _day_of(at: int, here: Place) -> date:
-    return datetime.fromtimestamp(at / 1000, here.zone).date()
-
-
 def _years(customer: Customer, here: Place) -> list[int]:
     """The calendar years between a person's first and last event, the latest first."""
-    first, last = (_day_of(at, here).year for at in (customer.first_seen_at, customer.last_seen_at))
+    first, last = (days.of(at, here.zone).year for at in (customer.first_seen_at, customer.last_seen_at))
     return list(range(last, first - 1, -1))[:_MOST_YEARS]
 
 
@@ -138,10 +134,11 @@ def _months(period: Period, counts: Counter[date]) -> list[Month]:
     for day in period.days():
         months.setdefault((day.year, day.month), []).append(day)
     found = []
-    for days in months.values():
-        busy = [counts[day] for day in days if day in counts]
-        link = figures.filtering(**{"from": days[0].isoformat(), "to": days[-1].isoformat()})
-        found.append(Month(days[0], days[-1], sum(busy), len(busy), link))
+    for present in months.values():
+        first, last = present[0], present[-1]
+        busy = [counts[day] for day in present if day in counts]
+        link = figures.filtering(**{"from": first.isoformat(), "to": last.isoformat()})
+        found.append(Month(first, last, sum(busy), len(busy), link))
     return found
 
 
