@@ -132,7 +132,7 @@ def live_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         url = f"sqlite:///{folder / 'live.sqlite3'}"
     else:
         url = server.create_database(request.getfixturevalue("postgresql_server"))
-    with server.live(url, folder) as started:
+    with server.live(url, folder, DEMO_SHOP="1") as started:
         yield started
 
 
