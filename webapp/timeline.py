@@ -81,7 +81,8 @@ class Page:
         shown = [entry.item for entry in self.entries if entry.kind == "event"]
         found: dict[Cursor, Backfill] = {}
         for run in _runs(shown):
-            if len(run) >= _FEWEST_IN_BACKFILL:
+            is_long_after = any(event.received_at - event.reported_at > 2 * clock.DAY for event in run)
+            if len(run) >= _FEWEST_IN_BACKFILL and is_long_after:
                 at = max(event.received_at for event in run)
                 found |= dict.fromkeys((event.cursor for event in run), Backfill(run[0].cursor, len(run), at))
         return found
@@ -98,12 +99,12 @@ class Backfill(NamedTuple):
 
 
 def _runs(shown: Sequence[events.Shown]) -> list[list[events.Shown]]:
-    """Events in a row all of which came in more than two days late, and each within a day of the one above."""
+    """Events in a row all of which came in more than an hour late, and each within an hour of the one above."""
     runs: list[list[events.Shown]] = []
     last: events.Shown | None = None
     for event in shown:
-        if event.received_at - event.reported_at > 2 * clock.DAY:
-            if last is None or abs(event.received_at - last.received_at) > clock.DAY:
+        if event.received_at - event.reported_at > clock.HOUR:
+            if last is None or abs(event.received_at - last.received_at) > clock.HOUR:
                 runs.append([])
             runs[-1].append(event)
             last = event

@@ -109,7 +109,7 @@ def _own_people(shop: Shop) -> None:
         for number, payload in enumerate((*ALL[: notes.MOST - 2], f"https://{EVIL}", f"https://x.example/{EVIL}")):
             session.add(Note(customer_id=root.id, text=payload, created_at=T0 + number, user_id=user.id))
         session.execute(update(Note).where(Note.id % 3 == 0).values(edited_at=T0, edited_by_id=user.id))
-        for payload in (*SHORT, *ALL[: tags.MOST - len(SHORT)]):
+        for payload in dict.fromkeys((*SHORT, *ALL[: tags.MOST - len(SHORT)])):
             tag = Tag(customer_id=root.id, name=payload, workspace_id=workspace.id, created_at=T0, user_id=user.id)
             session.add(tag)
         for payload in SHORT:
