@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     ScalarSelect,
+    bindparam,
     delete,
     exists,
     func,
@@ -35,14 +36,15 @@ KEPT = 10_000  # of a workspace
 PAGE_SIZE = 50
 _A_STEP, _MOST_STEPS = 5_000, 100  # rows that are forgotten in one transaction, and transactions in a row
 _ARRIVALS = Base.metadata.tables[Arrived.__tablename__]
-_APPENDED = [one for one in _ARRIVALS.c if one.name != "id"]  # which the database gives
+_SHARED = (_ARRIVALS.c.workspace_id, _ARRIVALS.c.received_at)  # by all that is appended at once
+_TOLD = [one for one in _ARRIVALS.c if one not in {_ARRIVALS.c.id, *_SHARED}]  # the database gives the id
 
 
 class Wanted(NamedTuple):
     """Which arrivals: of this event, by this endpoint, with this key (its public id); of any where it is empty."""
 
     event: str = ""
-    endpoint: str = ""
+    source: str = ""
     key: str = ""
 
 
@@ -83,8 +85,6 @@ def append(arrival: Arrival, stored: Sequence[tuple[Source, Mapping[str, Any]]])
     """Note events that were just stored: by which door each came, and its row."""
     rows = [
         {
-            "workspace_id": arrival.workspace.id,
-            "received_at": row["received_at"],
             "endpoint": source.name,
             "key_id": source.key_id,
             "customer_id": row["customer_id"],
@@ -94,11 +94,13 @@ def append(arrival: Arrival, stored: Sequence[tuple[Source, Mapping[str, Any]]])
         }
         for source, row in stored
     ]
-    db.execute(arrival.session, _appending, rows)
+    shared = {"workspace_id": arrival.workspace.id, "received_at": arrival.received_at}
+    db.execute(arrival.session, _appending, rows, **shared)
 
 
 def _appending(dialect: str) -> ClauseElement:
-    return db.inserting(dialect, _APPENDED)
+    told = db.given(dialect, _TOLD).add_columns(*(bindparam(one.name, type_=one.type) for one in _SHARED))
+    return _ARRIVALS.insert().from_select([*_TOLD, *_SHARED], told)
 
 
 def follow(session: Session, workspace_id: int, earlier: int, later: int) -> None:
@@ -176,8 +178,8 @@ def _conditions(workspace_id: int, wanted: Wanted) -> list[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = []
     if wanted.event:
         where.append(Arrived.name == wanted.event)
-    if wanted.endpoint:
-        where.append(Arrived.endpoint == wanted.endpoint)
+    if wanted.source:
+        where.append(Arrived.endpoint == wanted.source)
     if wanted.key:
         its = select(ApiKey.id).where(ApiKey.workspace_id == workspace_id, ApiKey.public_id == wanted.key)
         where.append(Arrived.key_id == its.scalar_subquery())

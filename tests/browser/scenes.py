@@ -25,6 +25,8 @@ STATES = {
         "?q=a",
         "?q=nobody+at+all",
     ],
+    "feed.show": ["?event=nothing+like+it", "?raw=1", "?before=1"],
+    "palette.show": ["?q=a", "?q=set", "?q=nobody+at+all"],
     "profile.show": ["?by=visit&show=visit&show=change&show=merge", "?event=nothing+like+it", "?attribute=a&q=a"],
     "profile.history": ["?attribute=email"],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],

@@ -23,6 +23,8 @@ from webapp.models import Workspace
 WHO = f"u{EVIL}"
 PARAMETERS = {
     "/customers": ("q", "status", "sort", "bots", "older_than", "newer_than"),
+    "/activity": ("event", "source", "key", "raw", "before", "since"),
+    "/go": ("q",),
     "profile": ("q", "attribute", "event", "from", "to", "by", "show", "older_than"),
     "profile/history": ("attribute",),
     "profile/merges": ("q", "with"),

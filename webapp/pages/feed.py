@@ -72,7 +72,7 @@ def _page(session: Session, workspace_id: int, asked: Asked) -> dict[str, Any]:
         "seen": seen if page.newer is None else None,
         "choices": {
             "event": [(name, name, number) for name, number in choices.events[:_MOST_NAMES]],
-            "endpoint": [(name, name, number) for name, number in choices.endpoints],
+            "source": [(name, name, number) for name, number in choices.endpoints],
             "key": [(key.public_id, key.name, number) for key, number in choices.keys],
         },
         "opened": None if asked.raw is None else _raw(session, workspace_id, asked.raw),
