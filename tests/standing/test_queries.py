@@ -40,7 +40,7 @@ MOST = {
     "/activity": 8,
     "/activity?event=Purchased&source=/track/event/v2&key=none": 8,
     "/activity?before={arrival}": 8,
-    "/activity?after=0": 9,
+    "/activity?after={arrival}": 9,
     "/activity?raw={arrival}": 13,
     "/activity?raw={arrival}#raw-{arrival}": 7,
     "/activity#feed": 8,
