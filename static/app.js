@@ -27,7 +27,7 @@ document.addEventListener("submit", (event) => {
 // Keys. What `j` and `k` go over gets the real focus, so that Enter does what it always does.
 
 const TYPING = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
-const ROWS = "#list tbody tr > :first-child a, .choice .row-link, #activities .event > summary";
+const ROWS = "#list tbody tr > :first-child a, .choice .row-link, #activities .event > summary, .arrival-event a";
 const KEYS = {
   "/": () => search()?.select(),
   "?": () => openHelp(),
@@ -54,7 +54,7 @@ function search() {
 
 function step(by) {
   const rows = [...document.querySelectorAll(ROWS)].filter((row) => row.offsetParent);
-  const here = rows.findIndex((row) => row.closest("tr, li, details").contains(document.activeElement));
+  const here = rows.findIndex((row) => row.closest("tr, li, details, article").contains(document.activeElement));
   // From elsewhere, to the first one in view: whoever has scrolled is reading there.
   const next = here < 0 ? rows.findIndex((row) => row.getBoundingClientRect().top >= 0) : here + by;
   rows[next]?.focus({ preventScroll: true });

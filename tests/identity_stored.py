@@ -18,7 +18,7 @@ from webapp import attributes, clock, customers, merges, users, visits, workspac
 from webapp.db import Database
 from webapp.ingest import batch
 from webapp.ingest.changes import Change, Login, OnDevice, Source
-from webapp.models import AttributeValue, Customer, Device, DeviceLogin, Event, EventCount, Merge, Workspace
+from webapp.models import Arrived, AttributeValue, Customer, Device, DeviceLogin, Event, EventCount, Merge, Workspace
 from webapp.models import Visit as StoredVisit
 from webapp.registry import RESERVED
 
@@ -122,6 +122,7 @@ class Look:
         self.devices = list(session.scalars(select(Device).where(Device.workspace_id == workspace_id)))
         self.dids = {one.id: one.did for one in self.devices}
         self.events = list(session.scalars(select(Event).where(Event.customer_id.in_(ids))))
+        self.arrivals = list(session.scalars(select(Arrived).where(Arrived.workspace_id == workspace_id)))
         counts = select(EventCount).where(EventCount.customer_id.in_(ids), EventCount.count != 0)
         self.event_counts = {(one.customer_id, one.name): one.count for one in session.scalars(counts)}
         self.values = list(session.scalars(select(AttributeValue).where(AttributeValue.customer_id.in_(ids))))
@@ -201,6 +202,7 @@ class Look:
             told = [one for one in fields if one is not None]
             assert len(told) == len(set(told)), "one identifier of two customers"
         self._check_counts()
+        self._check_arrivals()
         self._check_columns()
         self._check_devices()
 
@@ -217,6 +219,10 @@ class Look:
             assert root.event_count == sum(own[id_] for id_ in self.members[root.id])
             spans = self._spans(set(self.members[root.id]))
             assert self.ends[root.id] == (visits.Ends(spans[0], spans[-1]) if spans else None)
+
+    def _check_arrivals(self) -> None:
+        arrived = Counter((one.customer_id, one.reported_at, one.event_id, one.name) for one in self.arrivals)
+        assert arrived == Counter((one.customer_id, one.reported_at, one.id, one.name) for one in self.events)
 
     def _check_columns(self) -> None:
         for root in self.roots:

@@ -241,14 +241,14 @@ def _dialect(session: Session) -> str:
 
 
 def execute(
-    session: Session, statement: Callable[[str], ClauseElement], rows: Sequence[dict[str, Any]]
-) -> list[Any]:  # fmt: skip
+    session: Session, statement: Callable[[str], ClauseElement], rows: Sequence[dict[str, Any]], **shared: Any
+) -> list[Any]:
     """Run a statement about `given` rows in a transaction of `write` or `transact`. `statement` makes it for a dialect.
 
-    Returns the rows of its result, if it has any: tuples of the database's own types, which are right for whole numbers
-    and texts.
+    `shared`: its parameters beside the rows, for what is the same in all of them. Returns the rows of its result, if it
+    has any: tuples of the database's own types, which are right for whole numbers and texts.
     """
-    return _run(session, _prepared(statement, _dialect(session)), rows)
+    return _run(session, _prepared(statement, _dialect(session)), rows, **shared)
 
 
 def fetch(session: Session, statement: Callable[[str], Select[Any]], rows: Sequence[dict[str, Any]]) -> list[Any]:
@@ -269,8 +269,8 @@ class _Prepared(NamedTuple):
     order: Sequence[str] | None
 
 
-def _run(session: Session, prepared: _Prepared, rows: Sequence[dict[str, Any]]) -> list[Any]:
-    named = prepared.constants | {"rows": orjson.dumps(rows).decode(), "number": len(rows)}
+def _run(session: Session, prepared: _Prepared, rows: Sequence[dict[str, Any]], **shared: Any) -> list[Any]:
+    named = prepared.constants | {"rows": orjson.dumps(rows).decode(), "number": len(rows)} | shared
     parameters = named if prepared.order is None else tuple(named[name] for name in prepared.order)
     return driven(session.info["connection"], prepared.sql, parameters)
 

@@ -12,11 +12,12 @@ import orjson
 from sqlalchemy import ClauseElement, ColumnElement, Row, case, column, func, select, update
 from sqlalchemy.orm import Session
 
-from webapp import db, registry, stretches, visits
+from webapp import arrivals, db, registry, stretches, visits
 from webapp.cursors import Cursor
 from webapp.customers import Owner
 from webapp.db import Base
-from webapp.ingest.changes import NOWHERE, Context, EventRecord, OnDevice, Settled
+from webapp.ingest.arrival import Arrival
+from webapp.ingest.changes import NOWHERE, Context, EventRecord, OnDevice, Settled, Source
 from webapp.lookup import Stretch
 from webapp.models import AttributeType, Customer, Device, Event, EventCount
 
@@ -58,12 +59,13 @@ NEWEST = Start()
 
 
 class Record(NamedTuple):
-    """An event to be stored: whose, what came, what of its attributes is kept, and the device that told it."""
+    """An event to be stored: whose, what came, what of its attributes is kept, the device that told it and the door."""
 
     owner: Owner
     change: EventRecord
     settled: Settled
     device: Device | None
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +133,13 @@ class Timeline:
     is_edge: bool = False
 
 
-def record(session: Session, records: Sequence[Record], received_at: int) -> list[Record]:
+def record(arrival: Arrival, records: Sequence[Record]) -> list[Record]:
     """Store events of locked customers. Returns those that weren't there before."""
+    session = arrival.session
     rows: dict[_Key, dict[str, Any]] = {}
     came: dict[_Key, Record] = {}
     for one in records:
-        row = _row(one, received_at)
+        row = _row(one, arrival.received_at)
         key = (row["customer_id"], row["reported_at"], row["id"])
         if key not in rows:
             rows[key], came[key] = row, one
@@ -146,6 +149,7 @@ def record(session: Session, records: Sequence[Record], received_at: int) -> lis
     if rows:
         fresh = list(rows.values())
         db.execute(session, _recording, fresh)
+        arrivals.append(arrival, [(came[key].source, row) for key, row in rows.items()])
         _count(session, {came[key].owner for key in rows}, fresh)
         _visit(session, fresh)
     return [came[key] for key in rows]

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import ColumnElement, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from webapp import agents, attributes, customers, events, merges, visits
+from webapp import agents, arrivals, attributes, customers, events, merges, visits
 from webapp.db import insert
 from webapp.ingest.arrival import Arrival
 from webapp.ingest.changes import ClockSkew, DeviceInfo, Login, Logout, OnDevice, PushToken, Source
@@ -278,6 +278,7 @@ def _move(
     where = _within(Event, device, earlier, since, end)
     names = session.execute(select(Event.name, func.count()).where(*where).group_by(Event.name)).all()
     session.execute(update(Event).where(*where).values(customer_id=later))
+    arrivals.follow(session, arrival.workspace.id, earlier, later)
     for customer_id, sign in ((earlier, -1), (later, 1)):
         events.add_to_counts(session, {(customer_id, name): sign * number for name, number in names})
         count = Customer.own_event_count + sign * sum(number for _, number in names)

@@ -338,6 +338,27 @@ class Event(Base):
     context: Mapped[Long | None]  # JSON of changes.Context, without what is empty
 
 
+class Arrived(Base):
+    """An event that came in lately: by which endpoint, with which key, and where it is stored.
+
+    The newest of each workspace are kept (webapp/arrivals.py). What it names isn't referred to by foreign keys: who
+    stores an event holds its customer anyway, and the check of four more keys would cost more than the row.
+    """
+
+    __tablename__ = "arrivals"
+    __table_args__ = (Index("ix_arrivals_workspace_id_id", "workspace_id", "id"),)
+
+    id: Mapped[PrimaryKey]
+    workspace_id: Mapped[int] = mapped_column(Id)
+    received_at: Mapped[Millis]
+    endpoint: Mapped[Long]
+    key_id: Mapped[int | None] = mapped_column(Id)
+    customer_id: Mapped[int] = mapped_column(Id)
+    reported_at: Mapped[Millis]
+    event_id: Mapped[Millis]
+    name: Mapped[Long]
+
+
 class EventCount(Base):
     """How many events of a name a customer has of its own, so that nobody has to count them."""
 

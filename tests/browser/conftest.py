@@ -57,6 +57,14 @@ class Backend:
         """Record an event."""
         self.send("/track/event/v2", {"customerId": id_, "name": name, "time": time, "attributes": attributes})
 
+    def send_batch(self, changes: list[dict[str, Any]]) -> None:
+        """Send changes as one batch, of which nothing may be refused."""
+        headers = {"x-growlytics-key": self.server.key}
+        body = json.dumps({"changes": changes}).encode()
+        request = urllib.request.Request(f"{self.url}/api/v1/batch", body, headers)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            assert json.load(answer)["accepted"] == len(changes)
+
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:

@@ -29,6 +29,8 @@ STATES = {
         "?where=tag+%3D+3+vip&where=first+seen+in+3000+days&where=nonsense",
         "?sort=created&" + "&".join(f"column={key}" for key in _COLUMNS),
     ],
+    "feed.show": ["?event=nothing+like+it", "?raw=1", "?before=1"],
+    "palette.show": ["?q=a", "?q=set", "?q=nobody+at+all"],
     "profile.show": ["?by=visit&show=visit&show=change&show=merge", "?event=nothing+like+it", "?attribute=a&q=a"],
     "profile.history": ["?attribute=email"],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],

@@ -109,6 +109,11 @@ def test_axe_finds_nothing_in_faults_and_dialogs(page: Page, shop: Shop) -> None
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     found += _violations_in_both_themes(page)
+    page.keyboard.press("Control+k")
+    for typed in ("a", "nobody at all"):
+        page.locator("#palette-q").fill(typed)
+        expect(page.locator(f"#results[data-q='{typed}']")).to_be_visible()
+        found += _violations_in_both_themes(page)
     scenes.empty(shop)
     assert not found, "\n\n".join(found)
 

@@ -32,6 +32,8 @@ PARAMETERS = (
     ("/customers", ("seen", "from", "to", "days", "where")),
     ("/customers", ("tagged", "tag", "where")),
     ("/customers/export.csv", ("where", "column", "status")),
+    ("/activity", ("event", "source", "key", "raw", "before", "since")),
+    ("/go", ("q",)),
     ("profile", ("q", "attribute", "event", "from", "to", "by", "show", "older_than")),
     ("profile", ("text", "view", "live", "zone", "as_of", "year", "rows", "count", "at", "at_event", "newer_than")),
     ("profile", ("since", "known", "seen_at", "beyond", "found", "event", "text")),

@@ -45,6 +45,8 @@ ADMIN = {
 }
 MEMBER = {
     "people.index",
+    "feed.show",
+    "palette.show",
     "people.typed",
     "people.export",
     "profile.show",

@@ -19,7 +19,7 @@ from tests.plans import Statement
 from tests.world import PASSWORD, submit
 from webapp import clock, create_app, keys, migrate, timeline, users
 from webapp.db import Database
-from webapp.models import Customer, Event, Workspace
+from webapp.models import ApiKey, Customer, Event, Workspace
 
 # Filters of every kind: found by an index, and tested along the list.
 WHERE = (
@@ -101,6 +101,10 @@ def _thicken(database: Database) -> None:
             "INSERT INTO merges (member_id, target_id, merged_at, has_given_id, is_stopped)"
             " SELECT id, id - 1, created_at, is_bot, NOT is_bot FROM customers WHERE id > 1",
             "INSERT INTO browser_messages SELECT id, id, created_at + 100000000000 FROM devices",
+            "INSERT INTO arrivals"
+            " (workspace_id, received_at, endpoint, key_id, customer_id, reported_at, event_id, name)"
+            " SELECT c.workspace_id, e.received_at, '/track/event/v2', 1, c.id, e.reported_at, e.id, e.name"
+            " FROM events e JOIN customers c ON c.id = e.customer_id",
             "INSERT INTO tallies SELECT id, '', 0, 0, '{}' FROM customers",
             "INSERT INTO notes (customer_id, text, created_at, user_id)"
             " SELECT id, 'Called', created_at, (SELECT min(id) FROM users) FROM customers",
@@ -123,6 +127,11 @@ def _read(database: Database, browser: FlaskClient) -> None:
         busy = people[f"C{FIRST_SYSTEM_ID}"]
         of_busy = select(Event).where(Event.customer_id == busy.id).order_by(Event.reported_at)
         middle = session.scalars(of_busy.offset(busy.event_count // 2).limit(1)).one()
+    for path in _feeds(database):
+        _get(browser, path)
+    _get(browser, "/activity?since=5", "live")
+    _get(browser, "/activity?since=30000.29000-29001&event=Purchased", "live")
+    _get(browser, f"/go?q={PREFIX}", "results")
     for path in _lists(busy):
         _get(browser, path)
     for person in people.values():
@@ -166,6 +175,14 @@ def _get(browser: FlaskClient, path: str, target: str | None = None) -> None:
     headers = {} if target is None else {"HX-Request": "true", "HX-Target": target}
     answer = browser.get(path, headers=headers)
     assert answer.status_code in {200, 204}, path
+
+
+def _feeds(database: Database) -> Iterator[str]:
+    with database.read() as session:
+        key = session.scalars(select(ApiKey.public_id).order_by(ApiKey.id)).first()
+    for query in ("", "event=Purchased", "event=Nothing", f"source=/track/event/v2&key={key}", "raw=1000"):
+        for beside in ("", "&before=55000", "&after=20000"):
+            yield f"/activity?{query}{beside}"
 
 
 def _lists(someone: Customer) -> Iterator[str]:

@@ -6,13 +6,13 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, select
+from sqlalchemy import event, func, select
 
 from tests.visitors import HOUR, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell, values
 from tests.world import Shop
 from webapp import keys, users
 from webapp.db import Database
-from webapp.models import Customer, Event, Workspace
+from webapp.models import Arrived, Customer, Event, Workspace
 
 # The most statements of each page, with those that say who is asking; after `#` the part that htmx asks for. Whoever
 # needs more for a page says why in the commit.
@@ -40,6 +40,17 @@ MOST = {
     "/customers/{id}/merges": 3,
     "/customers/{id}/merges?q=person": 6,
     "/customers/{id}/merges?with={other}": 17,
+    "/activity": 8,
+    "/activity?event=Purchased&source=/track/event/v2&key=none": 8,
+    "/activity?before={arrival}": 8,
+    "/activity?after={arrival}": 9,
+    "/activity?raw={arrival}": 13,
+    "/activity?raw={arrival}#raw-{arrival}": 7,
+    "/activity#feed": 8,
+    "/activity?since=0#live": 7,
+    "/go": 2,
+    "/go?q=person": 7,
+    "/go?q=person#results": 7,
     "/help/keyboard": 2,
     "/settings": 2,
     "/settings/workspace": 4,
@@ -97,8 +108,14 @@ def _numbers(shop: Shop, browser: FlaskClient) -> dict[str, int]:
         one = session.scalars(select(Event).where(Event.customer_id == person.id).limit(1)).one()
         other = session.scalars(select(Customer).where(Customer.name == "Person on tablet 0")).one()
     names = {"id": person.growlytics_id, "other": other.growlytics_id, "token": token}
+    names["arrival"] = _arrival(shop)
     names["event"] = f"{one.reported_at}.{one.id}"
     return {line: _number(shop, browser, *line.format(**names).split("#")) for line in MOST}
+
+
+def _arrival(shop: Shop) -> str:
+    with shop.database.read() as session:
+        return str(session.scalar(select(func.max(Arrived.id)).where(Arrived.workspace_id == shop.workspace.id)))
 
 
 def _number(shop: Shop, browser: FlaskClient, path: str, target: str | None = None) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from werkzeug.wsgi import get_content_length
 
-from webapp import keys
+from webapp import arrivals, keys
 from webapp.api import bodies, errors, replies
 from webapp.api.errors import ApiError
 from webapp.api.replies import SUCCESS, Reply
@@ -61,6 +61,7 @@ class Call:
                 keys.touch(session, key.id)
                 retries.forget_old(session)
                 browser_messages.forget_old(session)
+            arrivals.forget_old(self.house.database, key.workspace_id)
         return key
 
     @property

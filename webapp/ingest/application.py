@@ -108,9 +108,9 @@ def _store(
         if isinstance(change, CustomerUpdate):
             updates[place] = Update(owner, change, told[place].source, settled, device)
         else:
-            records.append(Record(owner, change, settled, device))
+            records.append(Record(owner, change, settled, device, told[place].source))
     refused = attributes.update(arrival, updates) if updates else {}
-    stored = events.record(arrival.session, records, arrival.received_at) if records else []
+    stored = events.record(arrival, records) if records else []
     noted = [
         *((one.owner.id, registry.CUSTOMER, ignored) for one in updates.values() for ignored in one.settled.ignored),
         *((one.owner.id, one.change.name, ignored) for one in stored for ignored in one.settled.ignored),

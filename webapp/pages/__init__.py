@@ -9,11 +9,13 @@ from werkzeug.exceptions import HTTPException
 from webapp import attributes, customers, db, doors, events, keys, logs, merges, notes, segments, users
 from webapp.pages import (
     account,
+    feed,
     guards,
     keyboard,
     login,
     merging,
     noting,
+    palette,
     people,
     pinning,
     profile,
@@ -26,6 +28,8 @@ from webapp.pages import (
 DOORS = (
     (login.door, guards.anybody),
     (people.door, guards.member),
+    (feed.door, guards.member),
+    (palette.door, guards.member),
     (saving.door, guards.editor),
     (profile.door, guards.member),
     (merging.door, guards.editor),
@@ -47,6 +51,7 @@ def register(app: Flask) -> None:
     for blueprint, guard in DOORS:
         doors.hang(app, blueprint, guards.same_site, guard)
     app.context_processor(guards.context)
+    app.context_processor(palette.context)
     modules = (attributes, customers, events, keys, merges, notes, segments)
     for not_found in (module.NotFoundError for module in modules):
         app.register_error_handler(not_found, lambda _: _page(404))
