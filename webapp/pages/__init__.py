@@ -17,6 +17,7 @@ from webapp.pages import (
     people,
     pinning,
     profile,
+    reference,
     saving,
     settings,
     website,
@@ -33,6 +34,7 @@ DOORS = (
     (pinning.door, guards.editor),
     (account.door, guards.member),
     (keyboard.door, guards.member),
+    (reference.door, guards.member),
     (settings.door, guards.admin),
     (website.door, guards.admin),
 )
