@@ -123,7 +123,7 @@ def _read(database: Database, browser: FlaskClient) -> None:
         busy = people[f"C{FIRST_SYSTEM_ID}"]
         of_busy = select(Event).where(Event.customer_id == busy.id).order_by(Event.reported_at)
         middle = session.scalars(of_busy.offset(busy.event_count // 2).limit(1)).one()
-    for path in _lists(busy):
+    for path in (*_lists(busy), "/api-reference", "/api-reference/track/user"):
         _get(browser, path)
     for person in people.values():
         path, at = f"/customers/{person.growlytics_id}", f"{middle.reported_at}.{middle.id}"
@@ -227,7 +227,8 @@ def _ingest(browser: FlaskClient, key: str) -> None:
         ]
     for number, (path, body) in enumerate(bodies):
         headers = {"x-growlytics-key": key, "Idempotency-Key": f"plan {number}"}
-        assert browser.post(path, json=body, headers=headers).status_code == 200, path
+        for query in ("?dry_run=1", ""):
+            assert browser.post(f"{path}{query}", json=body, headers=headers).status_code == 200, path
 
 
 def _send_as_browser(browser: FlaskClient, key: str) -> None:
