@@ -15,7 +15,7 @@ from webapp import db, lookups, search
 from webapp.customers import Owner
 from webapp.db import Base
 from webapp.ingest.arrival import Arrival
-from webapp.ingest.changes import CustomerUpdate, Fault, Ignored, Settled, Source
+from webapp.ingest.changes import CustomerUpdate, Fault, Ignored, Result, Settled, Source
 from webapp.models import ApiKey, AttributeValue, Customer, Device, IgnoredValue, Workspace
 from webapp.registry import RESERVED, types_of
 
@@ -114,13 +114,20 @@ AnyValue = TypeVar("AnyValue", AttributeValue, _Held, Ranked)
 _HELD = tuple(field.name for field in fields(_Held) if field.name != "is_new")
 
 
-def update(arrival: Arrival, updates: Mapping[int, Update]) -> dict[int, Fault]:
+class Updated(NamedTuple):
+    """What became of updates, by place: of each attribute, or the fault with which nothing of it is set."""
+
+    results: dict[int, dict[str, Result]]
+    refused: dict[int, Fault]
+
+
+def update(arrival: Arrival, updates: Mapping[int, Update]) -> Updated:
     """Set the attributes of locked customers, in order; a value reported before another doesn't replace it.
 
-    Returns the faults of those with which a person would have more custom attributes than allowed, by the same places
-    as the updates: of these nothing is set.
+    Refuses updates with which a person would have more custom attributes than allowed. Places are those of `updates`.
     """
     book = _Book(arrival, list(updates.values()))
+    results: dict[int, dict[str, Result]] = {}
     refused = {}
     for place, one in updates.items():
         custom = book.custom[one.owner.root_id] | one.settled.kept.keys() - _RESERVED
@@ -128,10 +135,9 @@ def update(arrival: Arrival, updates: Mapping[int, Update]) -> dict[int, Fault]:
             refused[place] = _too_many(one.change.limit, len(custom))
         else:
             book.custom[one.owner.root_id] = custom
-            for name, value in one.settled.kept.items():
-                book.report(one, name, value)
+            results[place] = {name: book.report(one, name, value) for name, value in one.settled.kept.items()}
     book.close()
-    return refused
+    return Updated(results, refused)
 
 
 class _Book:
@@ -151,24 +157,29 @@ class _Book:
     def _basics(self) -> dict[int, dict[str, str | None]]:
         return {root: basics_of(held.values()) for root, held in self._present.items()}
 
-    def report(self, update: Update, name: str, value: Any) -> None:
-        """Add a value to the history of an attribute."""
+    def report(self, update: Update, name: str, value: Any) -> Result:
+        """Add a value to the history of an attribute. Returns what that does to the profile's value."""
         present, key = self._present[update.owner.root_id], (update.owner.id, name)
         before = present.get(key)
         row = self._row(update, name, json.dumps(value, ensure_ascii=False), before)
         if update.change.reported_at is None and before is not None and before.id == 0 and before.value == row.value:
             before.until_at = row.reported_at
             self._written[before.key] = before
-        elif row.key not in self._known:
-            self._known.add(row.key)
-            self._written[row.key] = row
-            if before is None or rank(row) > rank(before):
-                row.is_current, present[key] = True, row
-                if before is not None:
-                    before.is_current = False
-                    self._written[before.key] = before
-            if name in _RESERVED:
-                self._findable.append((update.owner.id, name, value))
+            return "unchanged"
+        if row.key in self._known:
+            return "unchanged"
+        self._known.add(row.key)
+        self._written[row.key] = row
+        if name in _RESERVED:
+            self._findable.append((update.owner.id, name, value))
+        if before is not None and rank(row) <= rank(before):
+            return "past"
+        row.is_current, present[key] = True, row
+        if before is None:
+            return "created"
+        before.is_current = False
+        self._written[before.key] = before
+        return "unchanged" if before.value == row.value else "updated"
 
     def _row(self, update: Update, name: str, text: str, before: _Held | None) -> _Held:
         at, received_at = update.change.reported_at, self._arrival.received_at

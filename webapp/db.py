@@ -118,6 +118,7 @@ class Database:
         )
         # SQLite has one writer at a time and lets the others poll; a lock hands over at once and in order.
         self._turn: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+        self._rehearsing = threading.Lock()
         # How often `write` has changed something, for those who remember what they have read (in this process).
         self.version = 0
 
@@ -137,8 +138,26 @@ class Database:
 
         The work must leave keys and workspaces alone, which others remember until the next `write`.
         """
+        return self._repeated(work, _Attempt)
+
+    def rehearse(self, work: Callable[[Session, Session], T]) -> T:
+        """Do work as `transact` does, but let nothing of it stay, here or in what this process remembers.
+
+        The second session sees the database as it is without the work.
+        """
+
+        def beside(session: Session) -> T:
+            session.info["remembered"] = {}
+            with self.read() as before:
+                return work(session, before)
+
+        # One at a time: however many are asked for, whoever stores something waits for no more than one of them.
+        with self._rehearsing:
+            return self._repeated(beside, _Rehearsal)
+
+    def _repeated(self, work: Callable[[Session], T], kind: "type[_Attempt]") -> T:
         for attempt in range(_ATTEMPTS):
-            done = _Attempt()
+            done = kind()
             try:
                 return self._attempt(work, done)
             except OperationalError as error:
@@ -153,7 +172,7 @@ class Database:
             with self._transaction(connection) as session:
                 result = work(session)
                 session.flush()
-                done.is_to_be_committed = True
+                done.end(session)
         except DBAPIError:
             if not self.is_sqlite:
                 connection.invalidate()  # it may be broken in a way that nobody notices
@@ -199,12 +218,24 @@ class _Attempt:
 
     is_to_be_committed = False
 
+    def end(self, session: Session) -> None:  # noqa: ARG002 - there is nothing to be done with it
+        """All is done: it is committed next."""
+        self.is_to_be_committed = True
+
     def may_be_repeated(self, error: OperationalError) -> bool:
         """Whether a failed transaction has surely left nothing behind, and may succeed the next time."""
         if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN:
             return True
         # The server was restarted since the connection was made. Where it ended during a commit, nobody knows.
         return error.connection_invalidated and not self.is_to_be_committed
+
+
+class _Rehearsal(_Attempt):
+    """A transaction that is rolled back once all is done."""
+
+    def end(self, session: Session) -> None:
+        """All is done, and undone."""
+        session.rollback()  # also of the connection's transaction: see join_transaction_mode
 
 
 class Trouble(IntEnum):

@@ -21,7 +21,7 @@ from webapp.models import AttributeValue, Customer, Device, DeviceLogin, Event
 
 _PLACE = tuple_(DeviceLogin.at, DeviceLogin.id)
 _LAST_ID = 2**63 - 1  # sorts after every login of its millisecond
-_LOGOUT = 0  # sorts before them
+LOGOUT_ID = 0  # sorts before them
 
 
 def devices(arrival: Arrival, asked: Iterable[OnDevice]) -> dict[str, Device]:
@@ -125,8 +125,7 @@ def _logins(session: Session, device_ids: set[int]) -> dict[int, list[DeviceLogi
 
 def log_in(arrival: Arrival, device: Device, change: Login, customer_id: int, source: Source) -> None:
     """From its time on, the device is this customer's; the anonymous stretch before it is merged into the customer."""
-    order = int.from_bytes(hashlib.blake2b(change.system_id.encode(), digest_size=8).digest(), "big") >> 1
-    login = _note(arrival, device, change.reported_at, (order or 1, customer_id), source)
+    login = _note(arrival, device, change.reported_at, (login_id(change.system_id), customer_id), source)
     if login is None:
         return
     before, after = _neighbours(arrival.session, device, login)
@@ -141,9 +140,14 @@ def log_in(arrival: Arrival, device: Device, change: Login, customer_id: int, so
         device.owned_since, device.owner_id = login.at, customer_id
 
 
+def login_id(system_id: str) -> int:
+    """What the logins of a customer have as their id: those of one moment are in the order of these."""
+    return int.from_bytes(hashlib.blake2b(system_id.encode(), digest_size=8).digest(), "big") >> 1 or 1
+
+
 def log_out(arrival: Arrival, device: Device, change: Logout, source: Source) -> None:
     """From its time on, the device is in nobody's hands; what happens there is another anonymous profile's."""
-    logout = _note(arrival, device, change.reported_at, (_LOGOUT, None), source)
+    logout = _note(arrival, device, change.reported_at, (LOGOUT_ID, None), source)
     if logout is None:
         return
     before, after = _neighbours(arrival.session, device, logout)

@@ -152,10 +152,10 @@ def _people(shop: Shop) -> Iterator[str]:
 def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
     """The rule's address with what it wants in it; none where the shop has nothing of that kind."""
     wanted = set(re.findall(r"<(?:[^:<>]+:)?([^<>]+)>", rule.rule))
-    unknown = wanted - {"growlytics_id", "cursor", "token"}
+    unknown = wanted - {"growlytics_id", "cursor", "token", "path"}
     assert not unknown, f"{rule.rule}: say here what stands for {unknown}, so that its page is looked at too"
     for growlytics_id in people if "growlytics_id" in wanted else [""]:
-        path = rule.rule.replace("<growlytics_id>", growlytics_id)
+        path = rule.rule.replace("<growlytics_id>", growlytics_id).replace("<path:path>", "track/event/v2")
         if "cursor" in wanted:
             cursor = _event(shop, growlytics_id)
             if cursor is None:

@@ -132,7 +132,7 @@ def _read(database: Database, browser: FlaskClient) -> None:
     _get(browser, "/activity?since=5", "live")
     _get(browser, "/activity?since=30000.29000-29001&event=Purchased", "live")
     _get(browser, f"/go?q={PREFIX}", "results")
-    for path in _lists(busy):
+    for path in (*_lists(busy), "/api-reference", "/api-reference/track/user"):
         _get(browser, path)
     for person in people.values():
         path, at = f"/customers/{person.growlytics_id}", f"{middle.reported_at}.{middle.id}"
@@ -244,7 +244,8 @@ def _ingest(browser: FlaskClient, key: str) -> None:
         ]
     for number, (path, body) in enumerate(bodies):
         headers = {"x-growlytics-key": key, "Idempotency-Key": f"plan {number}"}
-        assert browser.post(path, json=body, headers=headers).status_code == 200, path
+        for query in ("?dry_run=1", ""):
+            assert browser.post(f"{path}{query}", json=body, headers=headers).status_code == 200, path
 
 
 def _send_as_browser(browser: FlaskClient, key: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from webapp import values
-from webapp.api import bodies, replies
+from webapp.api import bodies
 from webapp.api.bodies import Decoded
 from webapp.api.call import Call
 from webapp.api.errors import ApiError, Faults, fault, label
@@ -74,7 +74,7 @@ def batch(call: Call) -> Reply:
     except RefusedError as error:
         _refuse((None if place is None else places[place], [fault]) for place, fault in error.faults.items())
         raise
-    return _answer(read, places, outcome)
+    return _answer(call, read, places, outcome)
 
 
 def _items(call: Call) -> Sequence[Decoded | ApiError]:
@@ -141,7 +141,7 @@ def _within(place: int, one: Fault) -> Fault:
     return one | {"path": path, "message": f'"{label(path)}"{message if one["path"] else f": {message}"}'}
 
 
-def _answer(read: Sequence[_Read], places: Sequence[int], outcome: Outcome) -> Reply:
+def _answer(call: Call, read: Sequence[_Read], places: Sequence[int], outcome: Outcome) -> Reply:
     refused = {place: one.faults for place, one in enumerate(read) if one.faults}
     refused |= {places[place]: [fault] for place, fault in outcome.refused.items()}
     content: dict[str, Any] = {"success": not refused, "accepted": len(read) - len(refused)}
@@ -149,7 +149,7 @@ def _answer(read: Sequence[_Read], places: Sequence[int], outcome: Outcome) -> R
         content["refused"] = list(_told(refused))
     if outcome.ignored:
         content["ignored"] = [one | {"index": places[one["index"]]} for one in outcome.ignored]
-    return replies.of(content)
+    return call.reply(content, outcome, dict(enumerate(places)), refused)
 
 
 def _told(refused: dict[int, list[Fault]]) -> Iterator[dict[str, Any]]:

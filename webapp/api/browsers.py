@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from webapp import clock, origins
 from webapp import devices as known_devices
-from webapp.api import bodies, devices, errors, replies
+from webapp.api import bodies, devices, errors
 from webapp.api.bodies import Decoded
 from webapp.api.browser_shapes import LONGEST_MESSAGE_ID, Envelope, MessageReader
 from webapp.api.call import Call, received
@@ -44,8 +44,9 @@ def collect(call: Call) -> Reply:
         raise ApiError(422, [fault("the body must be a JSON object", "object.base")])
     text = decoded.value.get("key")
     key = call.enter(text if isinstance(text, str) else "", "browser")
-    _check_origin(call, key)
-    _check_rate(call, key)
+    if call.visitor is None:
+        _check_origin(call, key)
+        _check_rate(call, key)
     sent = {name: value for name, value in decoded.value.items() if name != "messages"}
     envelope = Envelope(sent, Decoded(sent, decoded.is_plain).faults(), call.workspace)
     did, sent_at, info = envelope.did(), envelope.sent_at(), envelope.info()
@@ -55,14 +56,15 @@ def collect(call: Call) -> Reply:
     skew, known = _skew(call, did, sent_at)
     reader = MessageReader({}, errors.Faults(), call.workspace, key, device, devices.context(call), skew)
     read = [_read(one, reader) for one in messages]
-    return _answer(read, *_submit(call, read, [*_of_device(device, info, sent_at + skew, skew, known)]))
+    return _answer(call, read, *_submit(call, read, [*_of_device(device, info, sent_at + skew, skew, known)]))
 
 
 def _check_origin(call: Call, key: ApiKey) -> None:
     # A browser tells it with every POST to another origin. What is no browser can claim any.
     origin = call.header("Origin") or ""
     if not origins.allows(call.workspace.allowed_origins, origin):
-        call.house.strangers.note(key.workspace_id, origin[:100])
+        if not call.is_dry_run:
+            call.house.strangers.note(key.workspace_id, origin[:100])
         message = "the page's origin is not one of those that the workspace allows; add it in Settings › Website"
         raise ApiError(403, [fault(message, "origin.refused", ["headers", "Origin"], value=origin[:100])])
     call.headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": "Retry-After"}
@@ -127,12 +129,12 @@ def _submit(call: Call, read: Sequence[_Read], more: Sequence[Change]) -> tuple[
     sent = [_Sent(change, None, None) for change in more]
     sent += [_Sent(change, place, one.message) for place, one in enumerate(read) for change in one.changes]
     if not sent:
-        return [], Outcome()
+        return [], Outcome(effects={} if call.is_dry_run else None)
     outcome = call.submit([one.change for one in sent], None, [one.message for one in sent], is_partial=True)
     return sent, outcome
 
 
-def _answer(read: Sequence[_Read], sent: Sequence[_Sent], outcome: Outcome) -> Reply:
+def _answer(call: Call, read: Sequence[_Read], sent: Sequence[_Sent], outcome: Outcome) -> Reply:
     refused = {place: one.faults for place, one in enumerate(read) if one.faults}
     for number, found in outcome.refused.items():
         place = sent[number].place
@@ -150,7 +152,7 @@ def _answer(read: Sequence[_Read], sent: Sequence[_Sent], outcome: Outcome) -> R
         ]
     if outcome.ignored:
         content["ignored"] = [one | {"index": sent[one["index"]].place} for one in outcome.ignored]
-    return replies.of(content)
+    return call.reply(content, outcome, {number: one.place for number, one in enumerate(sent)}, refused)
 
 
 ENDPOINTS = {"/api/v1/browser": collect}

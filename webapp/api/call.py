@@ -4,21 +4,21 @@ import gzip
 import hashlib
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.wsgi import get_content_length
 
 from webapp import arrivals, keys
-from webapp.api import bodies, errors, replies
+from webapp.api import bodies, dry_runs, errors, replies
 from webapp.api.errors import ApiError
 from webapp.api.replies import SUCCESS, Reply
 from webapp.api.shapes import Reader
 from webapp.house import House
+from webapp.ingest import batch, retries
 from webapp.ingest import messages as browser_messages
-from webapp.ingest import retries
 from webapp.ingest.batch import Request
 from webapp.ingest.changes import Change, Fault, Message, RefusedError, Source
 from webapp.ingest.retries import Outcome, Retry
@@ -42,21 +42,28 @@ class Call:
     """A request, the same whichever way it came: `environ` is WSGI's.
 
     `key`: its key once it is let in. `headers`: those that go with every answer to it, also with errors.
+    `is_dry_run`: nothing of it is to be stored. `visitor`: the workspace of somebody who is signed in there and tries
+    what a request would do, for which no key is needed.
     """
 
     house: House
     environ: "WSGIEnvironment"
+    is_dry_run: bool = False
+    visitor: Workspace | None = None
     body: bytes = field(default=b"", init=False)
     key: ApiKey | None = field(default=None, init=False)
     headers: dict[str, str] = field(default_factory=dict, init=False)
 
     def enter(self, text: str, kind: Kind) -> ApiKey:
         """Let it in with a valid key of a kind, which is returned. Raises ApiError (401)."""
+        if self.visitor is not None:
+            self.key = ApiKey(kind=kind, workspace=self.visitor, workspace_id=self.visitor.id)
+            return self.key
         key = self.house.keys.authenticate(text)
         if key is None or key.kind != kind:
             raise ApiError(401, [_no_key(kind, key)])
         self.key = key
-        if keys.needs_touch(key):  # about once a minute, which is also often enough to tidy up
+        if keys.needs_touch(key) and not self.is_dry_run:  # about once a minute, which is also often enough to tidy up
             with self.house.database.write() as session:
                 keys.touch(session, key.id)
                 retries.forget_old(session)
@@ -101,10 +108,19 @@ class Call:
 
     def answer(self, body: Reader, *changes: Change) -> Reply:
         """Store the changes of a body and say so. Raises ApiError (422)."""
-        ignored = self.store(body, *changes).ignored
-        if not ignored:
+        outcome = self.store(body, *changes)
+        if not outcome.ignored and outcome.effects is None:
             return SUCCESS
-        return replies.of({"success": True, "ignored": [{name: one[name] for name in _SHOWN} for one in ignored]})
+        ignored = [{name: one[name] for name in _SHOWN} for one in outcome.ignored]
+        return self.reply({"success": True} | ({"ignored": ignored} if ignored else {}), outcome)
+
+    def reply(
+        self, content: dict[str, Any], outcome: Outcome, places: Mapping[int, int | None] | None = None,
+        refused: Iterable[int] = (),
+    ) -> Reply:  # fmt: skip
+        """The answer to a request with this outcome; of a dry run with its effects: see dry_runs.told."""
+        more = {} if outcome.effects is None else dry_runs.told(outcome.effects, places or {}, refused)
+        return replies.of(content | more)
 
     def store(self, body: Reader, *changes: Change) -> Outcome:
         """Store the changes of a body, all or none; on return they are committed.
@@ -126,9 +142,14 @@ class Call:
         *,
         is_partial: bool = False,
     ) -> Outcome:
-        """Store changes as a request of their own. `messages`: as of batch.Request. Raises as GroupCommit.submit."""
+        """Store changes as a request of their own, but for a dry run. `messages`: as of batch.Request.
+
+        Raises as GroupCommit.submit.
+        """
         source = Source(self.path, None if self.key is None else self.key.id)
         request = Request(self.workspace, changes, source, retry, is_partial, messages=messages)
+        if self.is_dry_run:
+            return batch.rehearse(self.house.database, request)
         return self.house.ingestion.submit(request)
 
     def retry(self, faults: errors.Faults) -> Retry | None:

@@ -8,7 +8,7 @@ from flask import Response, request
 from werkzeug.http import HTTP_STATUS_CODES
 
 from webapp import db, headers, logs
-from webapp.api import errors
+from webapp.api import dry_runs, errors
 from webapp.api.call import KEY_HEADER, Call, hear_out
 from webapp.api.errors import ApiError
 from webapp.api.replies import Reply
@@ -44,6 +44,7 @@ class Door:
         error: ApiError | None = None
         failure: Exception | None = None
         try:
+            call.is_dry_run = dry_runs.is_asked_for(environ)
             found = self.endpoints[path](call)
         except ApiError as raised:
             error = raised

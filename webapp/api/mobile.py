@@ -20,7 +20,9 @@ def launch(call: Call) -> Reply:
     info = body.launch_info()
     device = devices.on(call, did)
     context = devices.context(call, info.referrer, info.utm)
-    call.store(body, DeviceInfo(device, info.device, at), EventRecord(device, LAUNCHED, (), at, context))
+    outcome = call.store(body, DeviceInfo(device, info.device, at), EventRecord(device, LAUNCHED, (), at, context))
+    if call.is_dry_run:  # there is no such visit
+        return call.reply({"did": did, "sid": None}, outcome)
     with call.house.database.read() as session:
         return replies.of({"did": did, "sid": visits.session_id(session, call.workspace.id, did, at)})
 

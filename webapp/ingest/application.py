@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from webapp import attributes, customers, events, identities, merges, registry
-from webapp.attributes import Update
+from webapp.attributes import Update, Updated
 from webapp.customers import Owner
 from webapp.events import Record
 from webapp.ingest import messages
@@ -20,6 +20,7 @@ from webapp.ingest.changes import (
     Logout,
     OnDevice,
     PushToken,
+    Result,
     Settled,
     Told,
 )
@@ -29,14 +30,31 @@ from webapp.models import Device
 class Applied(NamedTuple):
     """What became of changes: the values that were ignored, each with the place of its change, and faults by place.
 
-    Where there is a fault, the transaction must not be committed.
+    Where there is a fault, the transaction must not be committed. `done`: all else that there is to tell of them.
     """
 
     ignored: list[tuple[int, Ignored]]
     refused: dict[int, Fault]
+    done: "Done"
 
 
-class _Happening(NamedTuple):
+class Done(NamedTuple):
+    """What applying changes has found and made: rows by did and by System ID, and by the places of the changes
+    whose they are, the results of their attributes, and their events, of which `stored` weren't there before.
+
+    `again`: the places of what came in messages that have come before.
+    """
+
+    devices: Mapping[str, Device]
+    people: Mapping[str, int]
+    again: set[int]
+    owned: Sequence[tuple["Happening", Owner]]
+    results: Mapping[int, Mapping[str, Result]]
+    records: Mapping[int, Record]
+    stored: Sequence[Record]
+
+
+class Happening(NamedTuple):
     """An update or an event: its place among the changes, what of it is kept, and the device that told it."""
 
     place: int
@@ -57,13 +75,15 @@ def apply(arrival: Arrival, told: Sequence[Told]) -> Applied:
     if devices:
         _identify(arrival, fresh, devices, people)
     happened = [
-        _Happening(place, change, settled[place], None if isinstance(change.who, str) else devices[change.who.did])
+        Happening(place, change, settled[place], None if isinstance(change.who, str) else devices[change.who.did])
         for place, change in carrying.items()
         if place not in again
     ]
-    refused = _store(arrival, told, list(zip(happened, _owners(arrival, happened, people), strict=True)))
+    owned = list(zip(happened, _owners(arrival, happened, people), strict=True))
+    updated, records, stored = _store(arrival, told, owned)
     ignored = [(one.place, ignored) for one in happened for ignored in one.settled.ignored]
-    return Applied(ignored, refused)
+    done = Done(devices, people, again, owned, updated.results, records, stored)
+    return Applied(ignored, updated.refused, done)
 
 
 def _system_ids(told: Sequence[Told]) -> set[str]:
@@ -83,7 +103,7 @@ def _identify(
             identities.describe(arrival, devices[change.who.did], change)
 
 
-def _owners(arrival: Arrival, happened: Sequence[_Happening], people: Mapping[str, int]) -> list[Owner]:
+def _owners(arrival: Arrival, happened: Sequence[Happening], people: Mapping[str, int]) -> list[Owner]:
     """Whose each of them is; all of these profiles and their roots are locked afterwards."""
     moments = [
         (one.device, arrival.received_at if one.change.reported_at is None else one.change.reported_at)
@@ -99,21 +119,21 @@ def _owners(arrival: Arrival, happened: Sequence[_Happening], people: Mapping[st
 
 
 def _store(
-    arrival: Arrival, told: Sequence[Told], owned: Sequence[tuple[_Happening, Owner]]
-) -> dict[int, Fault]:  # fmt: skip
-    """Store updates and events. Returns the faults of those that can't be, by their places among the changes."""
+    arrival: Arrival, told: Sequence[Told], owned: Sequence[tuple[Happening, Owner]]
+) -> tuple[Updated, Mapping[int, Record], Sequence[Record]]:  # fmt: skip
+    """Store updates and events. Returns what became of the updates, the events by place, and those that are new."""
     updates: dict[int, Update] = {}
-    records: list[Record] = []
+    records: dict[int, Record] = {}
     for (place, change, settled, device), owner in owned:
         if isinstance(change, CustomerUpdate):
             updates[place] = Update(owner, change, told[place].source, settled, device)
         else:
-            records.append(Record(owner, change, settled, device, told[place].source))
-    refused = attributes.update(arrival, updates) if updates else {}
-    stored = events.record(arrival, records) if records else []
+            records[place] = Record(owner, change, settled, device, told[place].source)
+    updated = attributes.update(arrival, updates) if updates else Updated({}, {})
+    stored = events.record(arrival, list(records.values())) if records else []
     noted = [
         *((one.owner.id, registry.CUSTOMER, ignored) for one in updates.values() for ignored in one.settled.ignored),
         *((one.owner.id, one.change.name, ignored) for one in stored for ignored in one.settled.ignored),
     ]
     attributes.note_ignored(arrival, noted)
-    return refused
+    return updated, records, stored

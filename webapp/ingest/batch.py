@@ -1,6 +1,6 @@
 """Storing requests: several in one transaction, each as if it had come alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from webapp import clock
 from webapp.db import Database
-from webapp.ingest import retries
+from webapp.ingest import effects, retries
 from webapp.ingest.application import apply
 from webapp.ingest.arrival import Arrival
 from webapp.ingest.changes import Change, Fault, Message, RefusedError, Source, Told
+from webapp.ingest.effects import Seen
 from webapp.ingest.retries import Outcome, Retry
 from webapp.models import Workspace
 
@@ -54,9 +55,22 @@ def submit(
 
 def alone(database: Database, request: Request) -> Outcome:
     """Store one request; on return it is committed. Raises RefusedError when it can't be stored."""
+    return _settled(request, lambda one: together(database, [one])[0])
+
+
+def rehearse(database: Database, request: Request) -> Outcome:
+    """What would become of a request, with its effects; nothing is stored, and no retry is recognised.
+
+    Raises RefusedError when it couldn't be stored.
+    """
+    return _settled(replace(request, retry=None), lambda one: database.rehearse(partial(_rehearsed, request=one)))
+
+
+def _settled(request: Request, store: Callable[[Request], Outcome | RefusedError]) -> Outcome:
+    """Store a request, if it is partial without the changes that can't be. Raises RefusedError."""
     while True:
         try:
-            (outcome,) = together(database, [request])
+            outcome = store(request)
         except RefusalsError as error:
             faults = error.faults[0]
             if not request.is_partial:
@@ -76,7 +90,20 @@ def together(database: Database, requests: Sequence[Request]) -> list[Outcome | 
     return database.transact(partial(_once, requests=requests))
 
 
-def _once(session: Session, requests: Sequence[Request]) -> list[Outcome | RefusedError]:
+def _rehearsed(session: Session, before: Session, request: Request) -> Outcome | RefusedError:
+    seen: list[Seen] = []
+    (outcome,) = _once(session, [request], seen)
+    if isinstance(outcome, Outcome):
+        outcome.effects = effects.of(session, before, *seen)
+        places = [place for place in range(len(request.changes)) if place not in request.refused]
+        outcome.effects = {places[number]: one for number, one in outcome.effects.items()}
+    return outcome
+
+
+def _once(
+    session: Session, requests: Sequence[Request], seen: list[Seen] | None = None
+) -> list[Outcome | RefusedError]:  # fmt: skip
+    """Store requests in a transaction. `seen`: takes what was applied, workspace by workspace."""
     received_at = clock.now()
     known = retries.earlier(session, [(one.workspace.id, one.retry) for one in requests], received_at)
     outcomes = {place: Outcome(refused=dict(one.refused)) for place, one in enumerate(requests) if place not in known}
@@ -92,7 +119,10 @@ def _once(session: Session, requests: Sequence[Request]) -> list[Outcome | Refus
             if index not in requests[place].refused
         ]
         told = [_told(requests[place], index) for place, index in spots]
-        applied = apply(Arrival(session, workspace, received_at), told)
+        arrival = Arrival(session, workspace, received_at)
+        applied = apply(arrival, told)
+        if seen is not None:
+            seen.append(Seen(arrival, told, applied))
         for number, fault in applied.refused.items():
             place, index = spots[number]
             refusals.setdefault(place, {})[index] = fault

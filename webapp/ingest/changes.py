@@ -1,8 +1,8 @@
 """What can come in, whatever door it comes through, and what became of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +159,40 @@ class Settled:
 
     kept: dict[str, Any]
     ignored: tuple[Ignored, ...]
+
+
+class Person(NamedTuple):
+    """Whose something is. `growlytics_id` is None where it is made with the profile. `is_new`: isn't stored yet."""
+
+    system_id: str | None
+    growlytics_id: str | None
+    is_new: bool
+
+
+class Joined(NamedTuple):
+    """A profile that becomes part of a person, or of none any more (`person` is None)."""
+
+    profile: Person
+    person: Person | None
+
+
+# What a change does, as a whole or to an attribute. "past": a value that is older than the present one.
+Result = Literal["created", "updated", "unchanged", "duplicate", "past"]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a change would do: whose it is, and what becomes of each attribute's value.
+
+    `joined`: profiles whose person would be another because of it.
+    """
+
+    change: Change
+    result: Result
+    person: Person | None = None
+    attributes: Mapping[str, Result] = field(default_factory=dict)
+    ignored: Sequence[Ignored] = ()
+    joined: Sequence[Joined] = ()
 
 
 class RefusedError(Exception):

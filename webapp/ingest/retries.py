@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from webapp import clock
 from webapp.db import insert
-from webapp.ingest.changes import Fault, Ignored, RefusedError
+from webapp.ingest.changes import Effect, Fault, Ignored, RefusedError
 from webapp.models import IdempotencyKey
 
 # How long a retry with the same Idempotency-Key is recognised.
@@ -31,11 +31,13 @@ class Outcome:
     """What became of a request whose changes are committed.
 
     `ignored`: values that weren't stored, each as `{"index", "name", "expected", "received"}` with the place of its
-    change and two types. `refused`: the faults of changes that were left out, by place.
+    change and two types. `refused`: the faults of changes that were left out, by place. `effects`: of a rehearsal,
+    what would become of the others, by place.
     """
 
     ignored: list[dict[str, Any]] = field(default_factory=list)
     refused: dict[int, Fault] = field(default_factory=dict)
+    effects: dict[int, Effect] | None = None
 
     def ignore(self, index: int, one: Ignored) -> None:
         """Note a value that wasn't stored."""

@@ -19,6 +19,7 @@ from webapp.pages import (
     people,
     pinning,
     profile,
+    reference,
     saving,
     settings,
     website,
@@ -37,6 +38,7 @@ DOORS = (
     (pinning.door, guards.editor),
     (account.door, guards.member),
     (keyboard.door, guards.member),
+    (reference.door, guards.member),
     (settings.door, guards.admin),
     (website.door, guards.admin),
 )
