@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from webapp import attributes, customers, events, identities, merges, registry
+from webapp import attributes, customers, events, identities, inbox, merges, registry
 from webapp.attributes import Update
 from webapp.customers import Owner
 from webapp.events import Record
@@ -21,6 +21,7 @@ from webapp.ingest.changes import (
     OnDevice,
     PushToken,
     Settled,
+    Source,
     Told,
 )
 from webapp.models import Device
@@ -104,11 +105,13 @@ def _store(
     """Store updates and events. Returns the faults of those that can't be, by their places among the changes."""
     updates: dict[int, Update] = {}
     records: list[Record] = []
+    sources: dict[int, Source] = {}  # of records, which are no keys themselves
     for (place, change, settled, device), owner in owned:
         if isinstance(change, CustomerUpdate):
             updates[place] = Update(owner, change, told[place].source, settled, device)
         else:
             records.append(Record(owner, change, settled, device))
+            sources[id(records[-1])] = told[place].source
     refused = attributes.update(arrival, updates) if updates else {}
     stored = events.record(arrival.session, records, arrival.received_at) if records else []
     noted = [
@@ -116,4 +119,19 @@ def _store(
         *((one.owner.id, one.change.name, ignored) for one in stored for ignored in one.settled.ignored),
     ]
     attributes.note_ignored(arrival, noted)
+    if noted:
+        told_by = [(one, one.source) for one in updates.values()] + [(one, sources[id(one)]) for one in stored]
+        _write_ignored(arrival, told_by)
     return refused
+
+
+def _write_ignored(arrival: Arrival, happened: Sequence[tuple[Update | Record, Source]]) -> None:
+    """Keep the ignored values beside what else is refused."""
+    inbox.write_values(
+        arrival.session,
+        (
+            inbox.of_value(arrival.workspace, source, one.change, ignored, arrival.received_at, one.owner.id)
+            for one, source in happened
+            for ignored in one.settled.ignored
+        ),
+    )
