@@ -107,6 +107,7 @@ def test_reasons_differ_by_key_endpoint_and_fault(shop: Shop) -> None:
 def test_refused_changes_of_a_batch_are_written_one_by_one(shop: Shop) -> None:
     good = {"type": "customer", "id": "u1", "attributes": {"City": "Pune"}}
     answer = shop.send("/api/v1/batch", {"changes": [good, BAD_EVENT, BAD_EVENT, {"type": "what"}]})
+    assert answer.json is not None
     assert answer.json["accepted"] == 1
     by_place = {group.row.place: group for group in groups(shop)}
     assert {place: group.row.count for place, group in by_place.items()} == {"name": 2, "type": 1}

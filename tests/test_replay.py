@@ -163,7 +163,7 @@ def test_some_of_a_group_may_still_be_at_fault(shop: Shop) -> None:
 
 def test_browsers_body_is_stored_as_a_whole_or_not(shop: Shop) -> None:
     key, now = browser_key(shop), clock.now()
-    messages = [{"id": f"m{number}", "type": "event", "time": now, "name": "V"} for number in range(3)]
+    messages = [{"id": f"m{number}", "type": "event", "time": now, "name": f"V{number}"} for number in range(3)]
     browse(shop, key, *messages, sentAt="now")
     browse(shop, key, *messages, origin="https://new.example", sentAt=now)
     browse(shop, key, *messages[:2], {"id": "m3", "type": "event"}, origin="https://new.example", sentAt=now)
@@ -245,7 +245,7 @@ def test_strangers_have_no_reasons(shop: Shop, other_shop: Shop) -> None:
     shop.send("/track/user", {})
     group, _ = one(shop)
     with shop.database.read() as session, pytest.raises(refused.NotFoundError):
-        refused.get(session, other_shop.workspace.id, group.row.id)
+        refused.get(session, other_shop.workspace.id, str(group.row.id))
 
 
 _KILLED = """

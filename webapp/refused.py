@@ -1,7 +1,7 @@
 """What was refused and ignored, by reason: looking at it, dropping it, and how much there is in an hour."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ PAGE_SIZE = 50
 MOST_KEPT = inbox.MOST_KEPT
 _LARGEST_TREE = 20_000  # bytes
 LIFETIME = 30 * clock.DAY  # of what nobody has dismissed, after it was last seen
+_DEEPEST = 17  # levels
 _MOST_FORGOTTEN = 1_000  # at a time, once a minute
 
 
@@ -101,16 +102,22 @@ class Sample:
     @property
     def value(self) -> Any:
         """What it says: the JSON of a body, or the ignored value. Raises ValueError where it is no JSON."""
-        return self.details["value"] if self.row.body is None else json.loads(self.row.body)
+        if self.row.body is None:
+            return self.details["value"]
+        try:
+            return json.loads(self.row.body)
+        except RecursionError:
+            raise ValueError from None
 
     @property
     def tree(self) -> Any:
-        """What it says, to be shown as a tree; None where it is no object or array, or larger than a page takes."""
+        """What it says, to be shown as a tree; None where it is no object or array, or more than a page takes."""
         try:
             found = self.value if self.row.size <= _LARGEST_TREE else None
-        except (ValueError, RecursionError):
+            is_shown = isinstance(found, dict | list) and not _is_deep(found) and _is_text(found)
+        except ValueError:
             return None
-        return found if isinstance(found, dict | list) else None
+        return found if is_shown else None
 
     @property
     def text(self) -> str:
@@ -126,6 +133,23 @@ class Sample:
         return found
 
 
+def _is_deep(value: Any) -> bool:
+    """Whether a value is nested deeper than anything that is stored."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [part for one in level if isinstance(one, dict | list) for part in _parts(one)]
+    return bool(level)
+
+
+def _parts(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a page can show it: there are no halves of surrogate pairs in it. Raises ValueError."""
+    return bool(json.dumps(value, ensure_ascii=False).encode())
+
+
 def find(session: Session, workspace: Workspace, wanted: Filter, older_than: Cursor | None) -> list[Group]:
     """The reasons that pass a filter, seen last first: one more than PAGE_SIZE where there are more."""
     if any("\x00" in str(text) for text in wanted):  # PostgreSQL can't even be asked
@@ -139,20 +163,28 @@ def find(session: Session, workspace: Workspace, wanted: Filter, older_than: Cur
     return [Group(row, key) for row, key in rows]
 
 
+def in_words(row: RefusedReason) -> str:
+    """A reason in a line."""
+    if row.kind == "refused":
+        return f"{row.place} {row.words or row.code}".strip()
+    of_event = f" of the event “{row.event_name}”" if row.event_name else ""
+    return f"{row.place}{of_event}: expected is {row.expected}, not {row.received}"
+
+
 def endpoints(session: Session, workspace_id: int) -> Sequence[str]:
     """The endpoints that have refused or ignored something."""
     query = select(RefusedReason.endpoint).where(RefusedReason.workspace_id == workspace_id).distinct()
     return session.scalars(query.order_by(RefusedReason.endpoint)).all()
 
 
-def get(session: Session, workspace_id: int, reason_id: int) -> Group:
-    """One of them, with when its attribute's type was fixed. Raises NotFoundError, for a stranger's too."""
+def get(session: Session, workspace_id: int, text: str) -> Group:
+    """The one with this id, with when its attribute's type was fixed. Raises NotFoundError, for a stranger's too."""
+    reason_id = int(text) if text.isdecimal() and text.isascii() and len(text) < 20 else -1
     query = select(RefusedReason, ApiKey.name).outerjoin(ApiKey, ApiKey.id == RefusedReason.key_id)
-    found = session.execute(
-        query.where(RefusedReason.workspace_id == workspace_id, RefusedReason.id == reason_id)
-    ).one_or_none()
+    is_it = RefusedReason.workspace_id == workspace_id, RefusedReason.id == min(reason_id, 2**63 - 1)
+    found = session.execute(query.where(*is_it)).one_or_none()
     if found is None:
-        raise NotFoundError(reason_id)
+        raise NotFoundError(text)
     row, key = found
     return Group(row, key, _fixed_at(session, row))
 
@@ -226,7 +258,7 @@ def unmark(session: Session, customer_id: int, group: RefusedReason) -> None:
     session.execute(delete(IgnoredValue).where(*is_its, IgnoredValue.count == 0))
 
 
-def dismiss(session: Session, workspace_id: int, reason_id: int) -> None:
+def dismiss(session: Session, workspace_id: int, reason_id: str) -> None:
     """Drop a reason with all that is kept of it. Raises NotFoundError."""
     _drop(session, workspace_id, [get(session, workspace_id, reason_id).row.id])
 

@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("replayed_count", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("first_at", sa.BigInteger(), nullable=False),
         sa.Column("last_at", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("kind IN ('refused', 'ignored')", name="ck_refused_reasons_known_kind"),
+        sa.CheckConstraint("kind IN ('refused', 'ignored')", name="known_kind"),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name="fk_refused_reasons_workspace_id_workspaces"),
         sa.ForeignKeyConstraint(["key_id"], ["api_keys.id"], name="fk_refused_reasons_key_id_api_keys"),
         sa.PrimaryKeyConstraint("workspace_id", "id", name="pk_refused_reasons"),

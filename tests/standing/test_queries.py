@@ -10,7 +10,7 @@ from sqlalchemy import event, select
 
 from tests.visitors import HOUR, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell, values
 from tests.world import Shop
-from webapp import keys, users
+from webapp import keys, refused, users
 from webapp.db import Database
 from webapp.models import Customer, Event, Workspace
 
@@ -37,6 +37,10 @@ MOST = {
     "/customers/{id}/merges": 3,
     "/customers/{id}/merges?q=person": 6,
     "/customers/{id}/merges?with={other}": 17,
+    "/refused": 5,
+    "/refused?kind=ignored&endpoint=/track/user#groups": 5,
+    "/refused/{ignored}": 6,
+    "/refused/{refused}": 5,
     "/help/keyboard": 2,
     "/settings": 2,
     "/settings/workspace": 4,
@@ -80,6 +84,9 @@ def _fill(shop: Shop, places: range) -> None:
         tell(shop, values(f"tablet {place}", at, name=f"Person on tablet {place}"))
         shop.event(f"Event {place % 7}", at, "u0", **{f"Attribute {place % 5}": place})
         shop.customer("u0", **{f"b{place}": "text"})
+        shop.customer("u0", b0="text")
+        shop.send("/track/user", {"id": f"u{place}", "attributes": {"a": None}})
+        shop.send("/track/user", {"id": "u0", "attributes": {f"a{place}": None}})
         with shop.database.write() as session:
             session.get_one(Workspace, shop.workspace.id).allowed_origins += f"\nhttps://{place}.example"
             keys.create(session, shop.workspace.id, f"server {place}")
@@ -94,6 +101,10 @@ def _numbers(shop: Shop, browser: FlaskClient) -> dict[str, int]:
         one = session.scalars(select(Event).where(Event.customer_id == person.id).limit(1)).one()
         other = session.scalars(select(Customer).where(Customer.name == "Person on tablet 0")).one()
     names = {"id": person.growlytics_id, "other": other.growlytics_id, "token": token}
+    with shop.database.read() as session:
+        for kind, name in (("ignored", "b0"), ("refused", "attributes.a")):
+            wanted = refused.Filter(place=name)
+            names[kind] = str(refused.find(session, shop.workspace, wanted, None)[0].row.id)
     names["event"] = f"{one.reported_at}.{one.id}"
     return {line: _number(shop, browser, *line.format(**names).split("#")) for line in MOST}
 

@@ -11,7 +11,7 @@ import orjson
 
 from webapp import reasons
 from webapp.api.call import IDEMPOTENCY_HEADER, Call
-from webapp.api.errors import ApiError
+from webapp.api.errors import NOT_TEXT, ApiError
 from webapp.inbox import FIRST, LARGEST, Noted, Payload
 from webapp.ingest.changes import Fault
 from webapp.places import shortened
@@ -113,7 +113,10 @@ def _mark(body: bytes, at: int) -> str:
 
 
 def _told(faults: Sequence[Fault]) -> list[dict[str, Any]]:
-    return [{"message": one["message"], "path": one["path"], "type": one["type"]} for one in faults[:MOST_FAULTS]]
+    return [
+        {"message": NOT_TEXT.sub("\ufffd", one["message"]), "path": one["path"], "type": one["type"]}
+        for one in faults[:MOST_FAULTS]
+    ]
 
 
 def _query(call: Call) -> str:

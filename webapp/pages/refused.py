@@ -13,7 +13,7 @@ from webapp.refused import Filter, Group
 
 door = Blueprint("refused", __name__, url_prefix="/refused")
 
-ONE = f"/<int(max={2**63 - 1}):reason_id>"
+ONE = "/<reason_id>"
 _FEW = 10  # samples that are shown at first
 
 
@@ -53,12 +53,12 @@ def _link(wanted: Filter, **more: Any) -> str:
 
 
 @door.get(ONE)
-def show(reason_id: int) -> str:
+def show(reason_id: str) -> str:
     """One of them, with what is kept."""
     return page(reason_id)
 
 
-def page(reason_id: int, **shown: Any) -> str:
+def page(reason_id: str, **shown: Any) -> str:
     """The page of a reason. `results`: of a rehearsal, by digest."""
     with database().read() as session:
         group: Group = refused.get(session, place().workspace.id, reason_id)

@@ -25,7 +25,7 @@ _STILL = {
 
 
 @door.post("/rehearsal")
-def rehearse(reason_id: int) -> str:
+def rehearse(reason_id: str) -> str:
     """Say what would happen, and store nothing."""
     results = _sent(reason_id, is_rehearsal=True)
     stored = sum(result.is_stored for _, result in results)
@@ -33,7 +33,7 @@ def rehearse(reason_id: int) -> str:
 
 
 @door.post("/replay")
-def send_again(reason_id: int) -> ResponseReturnValue:
+def send_again(reason_id: str) -> ResponseReturnValue:
     """Send one of them or all again."""
     results = [result for _, result in _sent(reason_id, is_rehearsal=False)]
     is_well = bool(results) and all(result.is_stored for result in results)
@@ -42,7 +42,7 @@ def send_again(reason_id: int) -> ResponseReturnValue:
 
 
 @door.post("/dismissal")
-def dismiss(reason_id: int) -> ResponseReturnValue:
+def dismiss(reason_id: str) -> ResponseReturnValue:
     """Drop a reason with all that is kept of it."""
     workspace_id = place().workspace.id
     database().transact(lambda session: refused.dismiss(session, workspace_id, reason_id))
@@ -50,7 +50,7 @@ def dismiss(reason_id: int) -> ResponseReturnValue:
     return redirect(url_for("refused.index"), 303)
 
 
-def _sent(reason_id: int, *, is_rehearsal: bool) -> list[tuple[Sample, Result]]:
+def _sent(reason_id: str, *, is_rehearsal: bool) -> list[tuple[Sample, Result]]:
     """The results of the one that the form names, or of all."""
     here, name = place(), request.form.get("digest", "")
     with database().read() as session:
