@@ -3,7 +3,7 @@
 _OF_CODE = {
     "any.required": "Send this field with every request.",
     "any.null": "Leave the attribute out while it has no value, or send a value.",
-    "any.only": "Send one of those that are listed.",
+    "any.only": "Send one of those that are named there.",
     "string.empty": "Send it only where there is a text.",
     "string.max": "Shorten it where it is sent.",
     "string.length": "Send an id of 1 to 64 characters.",

@@ -124,7 +124,7 @@ class _Again(Call):
         told = [place for place, one in enumerate(changes) if not isinstance(one, ClockSkew)]
         request = Request(
             self.workspace,
-            [_timed(changes[place], self.now()) for place in told],
+            [_timed(changes[place], self.replay.sample.row, place) for place in told],
             Source(self.path, self.first_key.id),
             retry,
             messages=[messages[place] for place in told] if messages else (),
@@ -138,11 +138,13 @@ class _Again(Call):
         return len(told) < len(json.loads(self.body)["messages"])
 
 
-def _timed(change: Change, at: int) -> Change:
+def _timed(change: Change, row: RefusedPayload, place: int) -> Change:
     """A change with the time at which it was told, unless it has its own."""
-    if isinstance(change, CustomerUpdate | EventRecord | Logout) and change.reported_at is None:
-        return replace(change, reported_at=at)
-    return change
+    if not isinstance(change, CustomerUpdate | EventRecord | Logout) or change.reported_at is not None:
+        return change
+    if isinstance(change, EventRecord):  # which may have been told twice in one millisecond
+        change = replace(change, mark=f"{row.digest} {place}")
+    return replace(change, reported_at=row.received_at)
 
 
 def one(house: House, workspace: Workspace, group: Group, sample: Sample, *, is_rehearsal: bool) -> Result:

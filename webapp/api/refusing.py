@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections import Counter
+import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -62,14 +62,13 @@ def _of_whole(call: Call, error: ApiError) -> Noted:
 
 
 def _of_parts(call: Call) -> Iterator[Noted]:
-    """The refused parts of a request. Those that are equal and without a time of their own are a millisecond apart."""
+    """The refused parts of a request."""
     details = {**_beside(call), "is_part": True, "query": ""}
     details["headers"].pop(IDEMPOTENCY_HEADER, None)  # it stands for the request as a whole
-    key, now, equal = call.header(IDEMPOTENCY_HEADER), call.now(), Counter[bytes]()
+    key, now = call.header(IDEMPOTENCY_HEADER), call.now()
     for part in call.parts:
         mark = "" if key is None else f"{part.place} {key}"
-        yield _noted(call, _Came(part.faults, part.body, part.is_whole, details, mark, now + equal[part.body]))
-        equal[part.body] += 1
+        yield _noted(call, _Came(part.faults, part.body, part.is_whole, details, mark, now))
 
 
 def _noted(call: Call, came: _Came) -> Noted:
@@ -90,7 +89,7 @@ def _sample(fault: Fault) -> str:
 
 
 def _payload(came: _Came) -> Payload:
-    content = (came.mark or _mark(came.body, came.at)).encode("utf-8", "surrogatepass") + b"\n" + came.body
+    content = (came.mark or _mark(came.body)).encode("utf-8", "surrogatepass") + b"\n" + came.body
     kept = came.body if len(came.body) <= LARGEST else came.body[:FIRST]
     return Payload(
         received_at=came.at,
@@ -102,14 +101,14 @@ def _payload(came: _Came) -> Payload:
     )
 
 
-def _mark(body: bytes, at: int) -> str:
-    """What tells equal bodies apart: when they came, if they don't say when that was which they tell."""
+def _mark(body: bytes) -> str:
+    """What tells equal bodies apart, if they don't say when that was which they tell."""
     try:
         told = orjson.loads(body)
     except orjson.JSONDecodeError:
         return ""
     has_time = isinstance(told, dict) and any(told.get(name) is not None for name in ("time", "timestamp", "messages"))
-    return "" if has_time else str(at)
+    return "" if has_time else secrets.token_hex(8)
 
 
 def _told(faults: Sequence[Fault]) -> list[dict[str, Any]]:
