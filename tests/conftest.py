@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from tests import server
 from tests.server import LiveServer
 from tests.world import PASSWORD, Person, Shop, submit
-from webapp import config, create_app, keys, migrate, users, workspaces
+from webapp import config, create_app, inbox, keys, migrate, users, workspaces
 from webapp.config import Settings
 from webapp.db import Base, Database
 
@@ -98,6 +98,15 @@ def _quick_passwords() -> Iterator[None]:
     """Hashing passwords as slowly as in production would take most of the suite's time."""
     patch = pytest.MonkeyPatch()
     patch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _refusals_are_written_at_once() -> Iterator[None]:
+    """Those of a flood would be written a second later, when their test is over."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(inbox, "_INTERVAL", 0)
     yield
     patch.undo()
 

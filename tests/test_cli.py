@@ -290,6 +290,30 @@ def test_doctor_finds_a_database_that_cannot_be_written(tmp_path: Path) -> None:
         assert f"WRONG  database: {words}\n" in found.stdout
 
 
+def test_what_was_refused_is_listed_shown_and_sent_again(ready: Console) -> None:
+    assert ready.done("refused", "list") == ""
+    key = ready.done("key", "create", "--name", "Backend").strip()
+    app = create_app(settings_for(ready.url))
+    for body in (b'{"customerId": "0", "name": "Seen"}', b'{"customerId": "0", "name": "\x1b[2J"}'):
+        app.test_client().post("/rest-api/event", data=body, headers={"x-growlytics-key": key})
+    listed = ready.done("refused", "list", "--endpoint", "/rest-api/event")
+    assert "customerId is the placeholder" in listed
+    assert ready.done("refused", "list", "--kind", "ignored") == ""
+    id_ = next(line.split()[0] for line in listed.splitlines() if "placeholder" in line)
+    shown = ready.done("refused", "show", id_)
+    assert '{"customerId": "0", "name": "Seen"}' in shown
+    assert "\x1b" not in ready.run("refused", "list").stdout + shown
+    tried = ready.run("refused", "replay", id_, "--dry-run")
+    assert (tried.exit_code, "0 of 1 would be stored." in tried.stdout) == (1, True)
+    with app.extensions["database"].write() as session:
+        workspaces.find(session, None).placeholder_ids = ""
+    assert "1 of 1 would be stored." in ready.done("refused", "replay", id_, "--dry-run")
+    assert "1 of 1 are stored." in ready.done("refused", "replay", id_)
+    assert "0 of 0 are stored." in ready.done("refused", "replay", id_)
+    assert "nothing was refused" in ready.refused("refused", "show", "17")
+    app.extensions["database"].engine.dispose()
+
+
 def test_doctor_finds_a_file_that_is_no_database(bare: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("shop.sqlite3").write_text("to do: buy milk\n" * 100)
     monkeypatch.setenv("DATABASE_URL", "sqlite:///shop.sqlite3")

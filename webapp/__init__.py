@@ -28,6 +28,7 @@ from webapp import (
 from webapp.config import Settings
 from webapp.db import Database
 from webapp.house import House
+from webapp.inbox import Inbox
 from webapp.ingest.group import GroupCommit
 from webapp.keys import Known
 from webapp.logs import RequestIds
@@ -119,6 +120,7 @@ def _house(app: Flask, settings: Settings) -> House:
         keys=Known(database),
         rates=Rates(),
         strangers=Strangers(),
+        inbox=Inbox(database),
     )
 
 

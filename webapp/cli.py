@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from webapp import (
     backup,
     config,
+    create_app,
     customers,
     demo,
     doctor,
@@ -22,6 +23,9 @@ from webapp import (
     keys,
     migrate,
     occupancy,
+    reasons,
+    refused,
+    replay,
     restore,
     server,
     start,
@@ -30,6 +34,7 @@ from webapp import (
 )
 from webapp.config import ConfigError, Settings
 from webapp.db import Database
+from webapp.house import House
 from webapp.models import ROLES, Workspace
 
 P = ParamSpec("P")
@@ -248,6 +253,81 @@ def _workspace(session: Session, name: str | None) -> Workspace:
     except workspaces.NotFoundError:
         message = "there is no workspace yet; run `customer-profiles init`"
         raise click.ClickException(message if name is None else f"there is no workspace “{name}”") from None
+
+
+@commands.group("refused")
+def refused_() -> None:
+    """What was refused or ignored, by reason, and sending it again."""
+
+
+@refused_.command("list")
+@click.option("--kind", type=click.Choice(["refused", "ignored"]), help="Both without this.")
+@click.option("--endpoint", default="", metavar="PATH")
+@_in_workspace
+@_explained
+def list_refused(kind: reasons.Kind | None, endpoint: str, workspace_name: str | None) -> None:
+    """List the latest reasons: id, how often, when last, endpoint, what is wrong."""
+    database = _migrated()
+    with database.read() as session:
+        wanted = refused.Filter(kind, endpoint)
+        for one in refused.find(session, _workspace(session, workspace_name), wanted, None)[: refused.PAGE_SIZE]:
+            row = one.row
+            last = filters.instant(row.last_at)[:16]
+            _say(f"{row.id:<19}  {row.count:>9,}  {last}  {row.endpoint:<18}  {refused.in_words(row)}")
+
+
+_reason = click.argument("reason_id", metavar="ID")
+
+
+@refused_.command("show")
+@_reason
+@_in_workspace
+@_explained
+def show_refused(reason_id: str, workspace_name: str | None) -> None:
+    """Show one of them and all that is kept of it, the newest first."""
+    with _migrated().read() as session:
+        group = _group(session, _workspace(session, workspace_name), reason_id)
+        _say(f"{refused.in_words(group.row)}\n{group.row.endpoint}: {group.row.count:,}\n{group.advice}")
+        for one in refused.samples(session, group):
+            cut = "" if one.row.is_whole else f" (the first of {one.row.size:,} bytes)"
+            _say(f"\n{filters.instant(one.row.received_at)}{cut}\n{one.text}")
+            for fault in one.faults:
+                _say(f"- {fault['message']}")
+
+
+@refused_.command("replay")
+@_reason
+@click.option("--dry-run", is_flag=True, help="Say what would happen, and store nothing.")
+@_in_workspace
+@_explained
+def replay_refused(reason_id: str, dry_run: bool, workspace_name: str | None) -> None:
+    """Send all that is kept of one again. What is stored is kept no longer."""
+    _migrated().engine.dispose()
+    house: House = create_app(config.load()).extensions["house"]
+    with house.database.read() as session:
+        workspace = _workspace(session, workspace_name)
+        group = _group(session, workspace, reason_id)
+        samples = refused.samples(session, group)
+    results = replay.several(house, workspace, group, samples, is_rehearsal=dry_run)
+    for sample, result in results:
+        why = f": {'; '.join(result.faults)}" if result.faults else ""
+        _say(f"{filters.instant(sample.row.received_at)}  {result.state}{why}")
+    stored = sum(result.is_stored for _, result in results)
+    _say(f"{stored:,} of {len(results):,} {'would be' if dry_run else 'are'} stored.")
+    if stored < len(results):
+        sys.exit(1)
+
+
+def _group(session: Session, workspace: Workspace, reason_id: str) -> refused.Group:
+    try:
+        return refused.get(session, workspace.id, reason_id)
+    except refused.NotFoundError:
+        raise click.ClickException(f"nothing was refused in “{workspace.name}” for the reason {reason_id}") from None
+
+
+def _say(text: str) -> None:
+    """Print what others have sent, which must not tell the terminal what to do."""
+    click.echo("".join(one if one.isprintable() or one in "\n\t" else f"\\x{ord(one):02x}" for one in text))
 
 
 @commands.command("demo")

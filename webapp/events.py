@@ -199,6 +199,8 @@ def _digest(change: EventRecord) -> int:
     content: list[Any] = [change.name, attributes]
     if isinstance(change.who, OnDevice):
         content.append(change.who.did)
+    if change.mark:
+        content.append({"mark": change.mark})
     text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     digest = hashlib.blake2b(text, digest_size=8).digest()
     return int.from_bytes(digest, "big") >> (64 - _ID_BITS)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from webapp.db import Database
+from webapp.inbox import Inbox
 from webapp.ingest.group import GroupCommit
 from webapp.keys import Known
 from webapp.metrics import Metrics
@@ -25,3 +26,4 @@ class House:
     keys: Known
     rates: Rates
     strangers: Strangers
+    inbox: Inbox

@@ -62,6 +62,7 @@ class Workspace(Base):
     order_event: Mapped[Long | None]  # the event that is an order, and the attribute of it that is the amount;
     amount_attribute: Mapped[Long | None]  # NULL: guessed
     created_at: Mapped[Millis]
+    keeps_refused: Mapped[bool] = mapped_column(default=True, server_default=true())  # what was refused, to send again
 
 
 class User(Base):
@@ -494,3 +495,71 @@ class Segment(Base):
     count_kind: Mapped[Literal["exact", "about", "more"] | None] = mapped_column(Text)
     counted_at: Mapped[Millis] = mapped_column(default=0, server_default="0")
     created_at: Mapped[Millis]
+
+
+class RefusedReason(Base):
+    """What requests were refused or values ignored for, by one endpoint with one key: any number of them is one row.
+
+    `id`: a digest of what tells reasons apart, up to `received` (see webapp/reasons.py). The others are of the latest.
+    """
+
+    __tablename__ = "refused_reasons"
+    __table_args__ = (
+        CheckConstraint("kind IN ('refused', 'ignored')", name="known_kind"),
+        Index("ix_refused_reasons_workspace_id_last_at", "workspace_id", "last_at", "id"),
+    )
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    id: Mapped[Millis] = mapped_column(primary_key=True)
+    kind: Mapped[Literal["refused", "ignored"]] = mapped_column(Text)
+    endpoint: Mapped[Long]
+    key_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"))
+    code: Mapped[Long]  # the `type` of the fault
+    place: Mapped[Long]  # where in the body, without the places in arrays; of an ignored value its attribute
+    event_name: Mapped[Long]  # of an ignored value, as in AttributeType
+    expected: Mapped[Long]  # types, where they are at odds
+    received: Mapped[Long]
+    words: Mapped[Long]
+    sample: Mapped[Long]  # of an ignored value, as JSON, cut short
+    count: Mapped[int] = mapped_column(BigInteger)
+    kept_count: Mapped[int] = mapped_column(BigInteger)  # payloads so far, also those that others have replaced
+    replayed_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    first_at: Mapped[Millis]
+    last_at: Mapped[Millis]
+
+
+class RefusedPayload(Base):
+    """Something refused or ignored, as it came. Each reason has so many slots, of which the newest takes the oldest's.
+
+    `digest` tells it from others in its slot, and is equal for two that ingestion would take for one.
+    """
+
+    __tablename__ = "refused_payloads"
+    __table_args__ = (
+        Index("ix_refused_payloads_workspace_id_received_at", "workspace_id", "received_at", "byte_count"),
+        ForeignKeyConstraint(["workspace_id", "reason_id"], ["refused_reasons.workspace_id", "refused_reasons.id"]),
+    )
+
+    workspace_id: Mapped[int] = mapped_column(Id, primary_key=True)
+    reason_id: Mapped[Millis] = mapped_column(primary_key=True)
+    slot: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[Millis]
+    received_at: Mapped[Millis]
+    byte_count: Mapped[int]  # that are kept
+    size: Mapped[int] = mapped_column(BigInteger)  # bytes that came
+    is_whole: Mapped[bool]
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")  # how often it was sent again in vain
+    tried_at: Mapped[Millis | None]
+    details: Mapped[Long]  # JSON: of a request what is beside its body, of an ignored value all there is
+    body: Mapped[bytes | None]
+
+
+class RefusedHour(Base):
+    """How many requests and rows were refused, and values ignored, in an hour (since 1970-01-01, UTC)."""
+
+    __tablename__ = "refused_hours"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    kind: Mapped[Exact] = mapped_column(primary_key=True)
+    hour: Mapped[Millis] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)

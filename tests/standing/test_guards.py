@@ -58,12 +58,15 @@ MEMBER = {
     "reference.try_it",
     "profile.value",
     "account.show",
+    "refused.index",
+    "refused.show",
     "account.change_password",
 }
 EDITOR = {"merging.choose", "merging.merge", "merging.undo", "merging.redo", "merging.resume"}
 EDITOR |= {"saving.create", "saving.rename", "saving.replace", "saving.delete"}
 EDITOR |= {"pinning.pin", "pinning.unpin"}
 EDITOR |= {"noting.add", "noting.change", "noting.remove", "noting.tag", "noting.untag"}
+EDITOR |= {"replaying.rehearse", "replaying.send_again", "replaying.dismiss"}
 MACHINE = {f"api.{path[1:]}" for path in (*SMALLEST, "/api/v1/batch", "/api/v1/browser")}
 NO_KEY = b"{}"  # browsers have theirs in the body
 

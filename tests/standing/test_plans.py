@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlencode
 
 import pytest
@@ -17,7 +18,7 @@ from tests.benchmarks.generate import generate
 from tests.conftest import ENGINES, settings_for
 from tests.plans import Statement
 from tests.world import PASSWORD, submit
-from webapp import clock, create_app, keys, migrate, timeline, users
+from webapp import clock, create_app, inbox, keys, migrate, refused, timeline, users
 from webapp.db import Database
 from webapp.models import ApiKey, Customer, Event, Workspace
 
@@ -76,8 +77,8 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     assert submit(browser, "/login", email="alice@shop.example", password=PASSWORD).status_code == 302
     with plans.captured(database.engine) as statements:
         _read(database, browser)
-        _write(database, browser)
         _ingest(browser, key)
+        _write(database, browser)
         _send_as_browser(browser, browser_key)
     yield Place(database, browser, key, statements)
     database.engine.dispose()
@@ -110,6 +111,15 @@ def _thicken(database: Database) -> None:
             " SELECT id, 'Called', created_at, (SELECT min(id) FROM users) FROM customers",
             "INSERT INTO tags SELECT id, 'tag ' || (id % 300), workspace_id, created_at,"
             " (SELECT min(id) FROM users) FROM customers",
+            "INSERT INTO refused_reasons (workspace_id, id, kind, endpoint, key_id, code, place, event_name, expected,"
+            " received, words, sample, count, kept_count, first_at, last_at) SELECT workspace_id, id, 'ignored',"
+            " '/track/user', NULL, 'ignored', growlytics_id, '', 'number', 'string', '', '', 1, 1, created_at,"
+            " created_at + 100000000000 FROM customers",
+            "INSERT INTO refused_payloads (workspace_id, reason_id, slot, digest, received_at, byte_count, size,"
+            " is_whole, details) SELECT workspace_id, id, 0, id, created_at + 100000000000, 100, 100, is_bot,"
+            ' \'{"who": {"id": "u1"}, "customer_id": 1, "reported_at": 1, "value": "many"}\' FROM customers',
+            "INSERT INTO refused_hours SELECT workspace_id, 'refused', created_at + 100000000000, 1 FROM customers"
+            " GROUP BY workspace_id, created_at",
             "UPDATE customers SET merging_stopped_at = created_at WHERE system_id LIKE '%777'",
         ):
             connection.execute(text(statement))
@@ -147,10 +157,13 @@ def _read(database: Database, browser: FlaskClient) -> None:
         _get(browser, f"{path}/merges?q={PREFIX}")
         _get(browser, f"{path}/merges?with={busy.growlytics_id}")
     _get(browser, f"/customers/{busy.growlytics_id}/events/{middle.reported_at}.{middle.id}")
+    for query in ("", "?kind=ignored&endpoint=/track/user&place=a", "?older_than=1.1", "?key=nobody"):
+        _get(browser, f"/refused{query}")
 
 
 def _write(database: Database, browser: FlaskClient) -> None:
-    """All that a profile's forms can do."""
+    """All that the forms of a profile and of what was refused can do."""
+    _send_again(database, browser)
     with database.read() as session:
         path = f"/customers/{session.scalars(select(Customer).where(_is(f'C{FIRST_SYSTEM_ID}'))).one().growlytics_id}"
     _post(browser, path, "notes", text="Called")
@@ -161,6 +174,22 @@ def _write(database: Database, browser: FlaskClient) -> None:
         _post(browser, path, where, tag="new")
     for where in ("pins", "pins/removal"):
         _post(browser, path, where, name="City")
+
+
+def _send_again(database: Database, browser: FlaskClient) -> None:
+    with database.read() as session:
+        workspace = session.get_one(Workspace, 1)
+        for kind in ("refused", "ignored"):
+            (group, *_) = refused.find(session, workspace, refused.Filter(kind, endpoint="/track/user"), None)
+            path = f"/refused/{group.row.id}"
+            _get(browser, path)
+            assert submit(browser, f"{path}/rehearsal", form_on=path).status_code == 200
+            for where in ("replay", "dismissal"):
+                _post(browser, path, where)
+        refused.by_hour(session, 1, 0)
+    with database.write() as session:
+        refused.forget_old(session, 1)
+        refused.drop_payloads(session, 2)
 
 
 def _post(browser: FlaskClient, path: str, where: str, **fields: str) -> None:
@@ -246,6 +275,9 @@ def _ingest(browser: FlaskClient, key: str) -> None:
         headers = {"x-growlytics-key": key, "Idempotency-Key": f"plan {number}"}
         for query in ("?dry_run=1", ""):
             assert browser.post(f"{path}{query}", json=body, headers=headers).status_code == 200, path
+    with patch.object(inbox, "MOST_BYTES", 10_000):
+        for body in ({"id": known, "attributes": {"City": None}}, {"id": 5}):
+            assert browser.post("/track/user", json=body, headers={"x-growlytics-key": key}).status_code == 422
 
 
 def _send_as_browser(browser: FlaskClient, key: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import event, func, select
 
 from tests.visitors import HOUR, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell, values
 from tests.world import Shop
-from webapp import keys, users
+from webapp import keys, refused, users
 from webapp.db import Database
 from webapp.models import Arrived, Customer, Event, Workspace
 
@@ -51,6 +51,10 @@ MOST = {
     "/go": 2,
     "/go?q=person": 7,
     "/go?q=person#results": 7,
+    "/refused": 5,
+    "/refused?kind=ignored&endpoint=/track/user#groups": 5,
+    "/refused/{ignored}": 6,
+    "/refused/{refused}": 5,
     "/help/keyboard": 2,
     "/api-reference": 3,
     "/api-reference/track/user": 3,
@@ -97,6 +101,9 @@ def _fill(shop: Shop, places: range) -> None:
         tell(shop, values(f"tablet {place}", at, name=f"Person on tablet {place}"))
         shop.event(f"Event {place % 7}", at, "u0", **{f"Attribute {place % 5}": place})
         shop.customer("u0", **{f"b{place}": "text"})
+        shop.customer("u0", b0="text")
+        shop.send("/track/user", {"id": f"u{place}", "attributes": {"a": None}})
+        shop.send("/track/user", {"id": "u0", "attributes": {f"a{place}": None}})
         with shop.database.write() as session:
             session.get_one(Workspace, shop.workspace.id).allowed_origins += f"\nhttps://{place}.example"
             keys.create(session, shop.workspace.id, f"server {place}")
@@ -112,6 +119,10 @@ def _numbers(shop: Shop, browser: FlaskClient) -> dict[str, int]:
         other = session.scalars(select(Customer).where(Customer.name == "Person on tablet 0")).one()
     names = {"id": person.growlytics_id, "other": other.growlytics_id, "token": token}
     names["arrival"] = _arrival(shop)
+    with shop.database.read() as session:
+        for kind, name in (("ignored", "b0"), ("refused", "attributes.a")):
+            wanted = refused.Filter(place=name)
+            names[kind] = str(refused.find(session, shop.workspace, wanted, None)[0].row.id)
     names["event"] = f"{one.reported_at}.{one.id}"
     return {line: _number(shop, browser, *line.format(**names).split("#")) for line in MOST}
 

@@ -12,6 +12,7 @@ from webapp.house import House
 
 _KEYED = rest.ENDPOINTS | track.ENDPOINTS | mobile.ENDPOINTS | batches.ENDPOINTS
 ENDPOINTS = {path: keyed(endpoint) for path, endpoint in _KEYED.items()} | browsers.ENDPOINTS
+BATCHES = batches.ENDPOINTS.keys()
 PREFIXES = ("/rest-api/", "/track/", "/api/")
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 from webapp import values
 from webapp.api import bodies
 from webapp.api.bodies import Decoded
-from webapp.api.call import Call
+from webapp.api.call import Call, Part
 from webapp.api.errors import ApiError, Faults, fault, label
 from webapp.api.replies import Reply
 from webapp.api.rest import MOST_CUSTOM_ATTRIBUTES
@@ -64,7 +64,8 @@ def batch(call: Call) -> Reply:
     header_faults = Faults()
     retry = call.retry(header_faults)
     header_faults.refuse()
-    read = [_read(item, call) for item in _items(call)]
+    items = _items(call)
+    read = [_read(item, call) for item in items]
     is_strict = parse_qs(call.environ.get("QUERY_STRING", "")).get("strict", [""])[-1] in {"1", "true"}
     if is_strict:
         _refuse((place, one.faults) for place, one in enumerate(read))
@@ -74,14 +75,17 @@ def batch(call: Call) -> Reply:
     except RefusedError as error:
         _refuse((None if place is None else places[place], [fault]) for place, fault in error.faults.items())
         raise
-    return _answer(call, read, places, outcome)
+    refused = {place: one.faults for place, one in enumerate(read) if one.faults}
+    refused |= {places[place]: [fault] for place, fault in outcome.refused.items()}
+    if refused:
+        call.parts += _parts(call, items, refused)
+    return _answer(call, len(read), refused, places, outcome)
 
 
 def _items(call: Call) -> Sequence[Decoded | ApiError]:
     """The decoded changes of the body; where one can't be decoded, its ApiError. Raises ApiError (422)."""
-    mimetype = (call.environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
-    if mimetype in LINES:
-        lines = [line for line in call.body.splitlines() if line.strip()]
+    lines = _lines(call)
+    if lines is not None:
         _check_number(len(lines))
         return [_decoded(line) for line in lines]
     body, is_plain = bodies.decode(call.body)
@@ -95,6 +99,23 @@ def _items(call: Call) -> Sequence[Decoded | ApiError]:
         raise ApiError(422, [fault(message, "array.base", ["changes"])])
     _check_number(len(changes))
     return [Decoded(one, is_plain) for one in changes]
+
+
+def _lines(call: Call) -> list[bytes] | None:
+    """The lines of the body; None where it isn't one of lines."""
+    mimetype = (call.environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
+    return [line for line in call.body.splitlines() if line.strip()] if mimetype in LINES else None
+
+
+def _parts(call: Call, items: Sequence[Decoded | ApiError], refused: dict[int, list[Fault]]) -> Iterator[Part]:
+    """The refused changes, each as a line."""
+    lines = _lines(call)
+    for place, faults in sorted(refused.items()):
+        item = items[place]
+        if lines is not None:
+            yield Part(place, faults, lines[place], is_whole=True)
+        elif isinstance(item, Decoded):
+            yield Part(place, faults, *bodies.written(item.value, faults))
 
 
 def _decoded(line: bytes) -> Decoded | ApiError:
@@ -141,10 +162,10 @@ def _within(place: int, one: Fault) -> Fault:
     return one | {"path": path, "message": f'"{label(path)}"{message if one["path"] else f": {message}"}'}
 
 
-def _answer(call: Call, read: Sequence[_Read], places: Sequence[int], outcome: Outcome) -> Reply:
-    refused = {place: one.faults for place, one in enumerate(read) if one.faults}
-    refused |= {places[place]: [fault] for place, fault in outcome.refused.items()}
-    content: dict[str, Any] = {"success": not refused, "accepted": len(read) - len(refused)}
+def _answer(
+    call: Call, count: int, refused: dict[int, list[Fault]], places: Sequence[int], outcome: Outcome
+) -> Reply:  # fmt: skip
+    content: dict[str, Any] = {"success": not refused, "accepted": count - len(refused)}
     if refused:
         content["refused"] = list(_told(refused))
     if outcome.ignored:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from webapp.api.errors import NOT_TEXT, ApiError, Faults, fault
+from webapp.ingest.changes import Fault
 
 MOST_BYTES = 1_000_000
 DEEPEST = 16
@@ -128,6 +129,19 @@ def checked(value: Any) -> Faults:
     faults = Faults()
     _walk(value, [], faults)
     return faults
+
+
+# Of what these faults are told, the decoded value says less than the text did.
+_LOSSES = {"faults.more", "json.depth", "number.infinity", "number.unsafe", "object.duplicate"}
+
+
+def written(value: Any, faults: Iterable[Fault]) -> tuple[bytes, bool]:
+    """A decoded value with these faults as JSON again, and whether that says all that came."""
+    try:
+        text = json.dumps(value, separators=(",", ":"))
+    except RecursionError:
+        return b"", False
+    return text.encode(), not any(one["type"] in _LOSSES for one in faults)
 
 
 def _unusable(message: str, type_: str) -> ApiError:

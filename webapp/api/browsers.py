@@ -9,7 +9,7 @@ from webapp import devices as known_devices
 from webapp.api import bodies, devices, errors
 from webapp.api.bodies import Decoded
 from webapp.api.browser_shapes import LONGEST_MESSAGE_ID, Envelope, MessageReader
-from webapp.api.call import Call, received
+from webapp.api.call import Call, Part, received
 from webapp.api.errors import ApiError, fault
 from webapp.api.replies import Reply
 from webapp.ingest.changes import Change, ClockSkew, DeviceInfo, Fault, Message, OnDevice
@@ -56,7 +56,10 @@ def collect(call: Call) -> Reply:
     skew, known = _skew(call, did, sent_at)
     reader = MessageReader({}, errors.Faults(), call.workspace, key, device, devices.context(call), skew)
     read = [_read(one, reader) for one in messages]
-    return _answer(call, read, *_submit(call, read, [*_of_device(device, info, sent_at + skew, skew, known)]))
+    stored = _submit(call, read, [*_of_device(device, info, sent_at + skew, skew, known)])
+    refused = _refused(read, *stored)
+    call.parts += [_part(decoded, place, faults) for place, faults in sorted(refused.items())]
+    return _answer(call, read, refused, *stored)
 
 
 def _check_origin(call: Call, key: ApiKey) -> None:
@@ -96,7 +99,7 @@ def _skew(call: Call, did: str, sent_at: int) -> tuple[int, int]:
     """
     with call.house.database.read() as session:
         known = known_devices.clock_skew(session, call.workspace.id, did)
-    measured = clock.now() - sent_at
+    measured = call.now() - sent_at
     if abs(measured - known) < _TOLERANCE:
         return known, known
     return (0 if abs(measured) < _TOLERANCE else measured), known
@@ -134,12 +137,27 @@ def _submit(call: Call, read: Sequence[_Read], more: Sequence[Change]) -> tuple[
     return sent, outcome
 
 
-def _answer(call: Call, read: Sequence[_Read], sent: Sequence[_Sent], outcome: Outcome) -> Reply:
+def _refused(read: Sequence[_Read], sent: Sequence[_Sent], outcome: Outcome) -> dict[int, list[Fault]]:
+    """The faults of those messages that are not stored."""
     refused = {place: one.faults for place, one in enumerate(read) if one.faults}
     for number, found in outcome.refused.items():
         place = sent[number].place
         if place is not None:
             refused.setdefault(place, []).append(found)
+    return refused
+
+
+def _part(decoded: Decoded, place: int, faults: list[Fault]) -> Part:
+    """A message as if it had come alone."""
+    told = {name: decoded.value.get(name) for name in ("did", "sentAt")} | {
+        "messages": [decoded.value["messages"][place]]
+    }
+    return Part(place, faults, *bodies.written(told, faults))
+
+
+def _answer(
+    call: Call, read: Sequence[_Read], refused: dict[int, list[Fault]], sent: Sequence[_Sent], outcome: Outcome
+) -> Reply:  # fmt: skip
     content: dict[str, Any] = {"success": not refused, "accepted": len(read) - len(refused)}
     if refused:
         content["refused"] = [

@@ -7,16 +7,17 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from werkzeug.wsgi import get_content_length
 
-from webapp import arrivals, keys
+from webapp import arrivals, clock, keys, refused
 from webapp.api import bodies, dry_runs, errors, replies
 from webapp.api.errors import ApiError
 from webapp.api.replies import SUCCESS, Reply
 from webapp.api.shapes import Reader
 from webapp.house import House
+from webapp.inbox import FIRST
 from webapp.ingest import batch, retries
 from webapp.ingest import messages as browser_messages
 from webapp.ingest.batch import Request
@@ -37,13 +38,25 @@ _SHOWN = ("name", "expected", "received")  # of an ignored value
 AnyReader = TypeVar("AnyReader", bound=Reader)
 
 
+class Part(NamedTuple):
+    """A part of a request that was refused while the rest is stored: its place, its faults, and how it is sent again.
+
+    `is_whole`: whether `body` says all that came.
+    """
+
+    place: int
+    faults: Sequence[Fault]
+    body: bytes
+    is_whole: bool
+
+
 @dataclass(slots=True)
 class Call:
     """A request, the same whichever way it came: `environ` is WSGI's.
 
-    `key`: its key once it is let in. `headers`: those that go with every answer to it, also with errors.
-    `is_dry_run`: nothing of it is to be stored. `visitor`: the workspace of somebody who is signed in there and tries
-    what a request would do, for which no key is needed.
+    `key`: its key once it is let in. `headers`: those that go with every answer to it, also with errors. `parts`: what
+    of it was refused while the rest is stored. `is_dry_run`: nothing of it is to be stored. `visitor`: the workspace of
+    somebody who is signed in there and tries what a request would do, for which no key is needed.
     """
 
     house: House
@@ -53,6 +66,7 @@ class Call:
     body: bytes = field(default=b"", init=False)
     key: ApiKey | None = field(default=None, init=False)
     headers: dict[str, str] = field(default_factory=dict, init=False)
+    parts: list[Part] = field(default_factory=list, init=False)
 
     def enter(self, text: str, kind: Kind) -> ApiKey:
         """Let it in with a valid key of a kind, which is returned. Raises ApiError (401)."""
@@ -68,6 +82,7 @@ class Call:
                 keys.touch(session, key.id)
                 retries.forget_old(session)
                 browser_messages.forget_old(session)
+                refused.forget_old(session, key.workspace_id)
             arrivals.forget_old(self.house.database, key.workspace_id)
         return key
 
@@ -87,6 +102,10 @@ class Call:
         """The address that it came from, behind trusted proxies."""
         return str(self.environ.get("REMOTE_ADDR") or "")
 
+    def now(self) -> int:
+        """When it came: epoch ms."""
+        return clock.now()
+
     def header(self, name: str) -> str | None:
         """A header of the request."""
         return header(self.environ, name)
@@ -99,11 +118,12 @@ class Call:
 
     def receive(self, most: int) -> bytes:
         """The body as it is, or what it unpacks to: at most so many bytes. Raises ApiError (400, 413, 415, 422)."""
-        data = received(self.environ, most)
+        self.body = data = received(self.environ, most)
         packing = (self.header("Content-Encoding") or "identity").strip().lower()
         if packing not in {"identity", "gzip"}:
             raise errors.of_status(415, "the body's Content-Encoding is not one that is known here; use gzip or none")
-        self.body = unpacked(data, most) if packing == "gzip" else data
+        if packing == "gzip":
+            self.body = unpacked(data, most)
         return self.body
 
     def answer(self, body: Reader, *changes: Change) -> Reply:
@@ -192,10 +212,13 @@ def _variable(name: str) -> str:
     return f"HTTP_{name.upper().replace('-', '_')}"
 
 
-def hear_out(environ: "WSGIEnvironment") -> None:
-    """Take in a body that nobody wants, in parts: a client that is cut off while it sends never sees its answer."""
+def hear_out(environ: "WSGIEnvironment", heard: int = 0) -> None:
+    """Take in a body that nobody wants, in parts: a client that is cut off while it sends never sees its answer.
+
+    `heard`: how many bytes of it have been read already.
+    """
     told = get_content_length(environ)
-    left = MOST_HEARD if told is None else min(told, MOST_HEARD)
+    left = (MOST_HEARD if told is None else min(told, MOST_HEARD)) - heard
     while left > 0 and (part := environ["wsgi.input"].read(min(left, 65_536))):
         left -= len(part)
 
@@ -206,14 +229,20 @@ def received(environ: "WSGIEnvironment", most: int) -> bytes:
     # Never past a known length: some servers would wait there for bytes that don't come.
     told = get_content_length(environ)
     length = most + 1 if told is None else told
-    data: bytes = environ["wsgi.input"].read(length) if length <= most + 1 else b""
+    data: bytes = environ["wsgi.input"].read(length if length <= most + 1 else FIRST)
     if max(len(data), told or 0) > most:
-        if not data:
-            hear_out(environ)
-        raise errors.of_status(413, f"the body is larger than {most:,} bytes")
+        if length > most + 1:
+            hear_out(environ, len(data))
+        raise _refused(413, f"the body is larger than {most:,} bytes", data)
     if told is not None and len(data) < told:
-        raise errors.of_status(400, "the body is shorter than its Content-Length")
+        raise _refused(400, "the body is shorter than its Content-Length", data)
     return data
+
+
+def _refused(status: int, message: str, heard: bytes) -> ApiError:
+    error = errors.of_status(status, message)
+    error.heard = heard
+    return error
 
 
 def unpacked(data: bytes, most: int) -> bytes:

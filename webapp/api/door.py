@@ -8,7 +8,7 @@ from flask import Response, request
 from werkzeug.http import HTTP_STATUS_CODES
 
 from webapp import db, headers, logs
-from webapp.api import dry_runs, errors
+from webapp.api import dry_runs, errors, refusing
 from webapp.api.call import KEY_HEADER, Call, hear_out
 from webapp.api.errors import ApiError
 from webapp.api.replies import Reply
@@ -54,7 +54,11 @@ class Door:
         if error is not None:
             if call.key is None:  # nobody may have read the body
                 hear_out(environ)
+            elif error.status < 500 and not call.is_dry_run:
+                refusing.note(call, error)
             found = errors.reply(error)
+        elif call.parts and not call.is_dry_run:
+            refusing.note(call, None)
         if call.headers:
             found = found._replace(headers=found.headers | call.headers)
         seconds = perf_counter() - began

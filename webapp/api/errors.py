@@ -36,6 +36,7 @@ class ApiError(Exception):
         self.status = status
         self.faults = faults
         self.headers = headers or {}
+        self.heard = b""  # of a body that isn't taken, what was read
 
 
 def fault(message: str, type_: str, path: list[str | int] | None = None, **context: Any) -> Fault:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from webapp import attributes, customers, events, identities, merges, registry
+from webapp import attributes, customers, events, identities, inbox, merges, registry
 from webapp.attributes import Update, Updated
 from webapp.customers import Owner
 from webapp.events import Record
@@ -136,4 +136,18 @@ def _store(
         *((one.owner.id, one.change.name, ignored) for one in stored for ignored in one.settled.ignored),
     ]
     attributes.note_ignored(arrival, noted)
+    if noted:
+        _write_ignored(arrival, [*updates.values(), *stored])
     return updated, records, stored
+
+
+def _write_ignored(arrival: Arrival, happened: Sequence[Update | Record]) -> None:
+    """Keep the ignored values beside what else is refused."""
+    inbox.write_values(
+        arrival.session,
+        (
+            inbox.of_value(arrival.workspace, one.source, one.change, ignored, arrival.received_at, one.owner.id)
+            for one in happened
+            for ignored in one.settled.ignored
+        ),
+    )

@@ -23,7 +23,8 @@ class Request:
     """Changes that came together, to be stored all or none; of a partial request, those that can be stored.
 
     `refused`: the faults of changes that can't be, by place: they are left out. `messages`: the browser's message
-    that each came in, or nothing where they came otherwise.
+    that each came in, or nothing where they came otherwise. `also`: what else is done in the transaction, once it is
+    known what becomes of them; what it raises ends the transaction without a trace.
     """
 
     workspace: Workspace
@@ -33,6 +34,7 @@ class Request:
     is_partial: bool = False
     refused: Mapping[int, Fault] = field(default_factory=dict)
     messages: Sequence[Message | None] = ()
+    also: Callable[[Session, Outcome], None] | None = None
 
 
 class RefusalsError(Exception):
@@ -134,7 +136,11 @@ def _once(
     retries.keep(
         session, [(requests[place].workspace.id, requests[place].retry, one) for place, one in outcomes.items()]
     )
-    return [known.get(place) or outcomes[place] for place in range(len(requests))]
+    ends = [known.get(place) or outcomes[place] for place in range(len(requests))]
+    for request, end in zip(requests, ends, strict=True):
+        if request.also is not None and isinstance(end, Outcome):
+            request.also(session, end)
+    return ends
 
 
 def _told(request: Request, index: int) -> Told:

@@ -72,13 +72,17 @@ class CustomerUpdate:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """Record an event of a customer. `reported_at`: epoch ms by the client's clock, None where the server's counts."""
+    """Record an event of a customer. `reported_at`: epoch ms by the client's clock, None where the server's counts.
+
+    `mark`: tells an event that is sent again with the time of its arrival from an equal one that came with it.
+    """
 
     who: Who
     name: str
     attributes: tuple[Attribute, ...]
     reported_at: int | None
     context: Context = NOWHERE
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

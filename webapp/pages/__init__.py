@@ -7,6 +7,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from webapp import attributes, customers, db, doors, events, keys, logs, merges, notes, segments, users
+from webapp import refused as refusals
 from webapp.pages import (
     account,
     feed,
@@ -20,6 +21,8 @@ from webapp.pages import (
     pinning,
     profile,
     reference,
+    refused,
+    replaying,
     saving,
     settings,
     website,
@@ -36,6 +39,8 @@ DOORS = (
     (merging.door, guards.editor),
     (noting.door, guards.editor),
     (pinning.door, guards.editor),
+    (refused.door, guards.member),
+    (replaying.door, guards.editor),
     (account.door, guards.member),
     (keyboard.door, guards.member),
     (reference.door, guards.member),
@@ -54,7 +59,7 @@ def register(app: Flask) -> None:
         doors.hang(app, blueprint, guards.same_site, guard)
     app.context_processor(guards.context)
     app.context_processor(palette.context)
-    modules = (attributes, customers, events, keys, merges, notes, segments)
+    modules = (attributes, customers, events, keys, merges, notes, refusals, segments)
     for not_found in (module.NotFoundError for module in modules):
         app.register_error_handler(not_found, lambda _: _page(404))
 

@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 
-from webapp import keys, orders, search, workspaces
+from webapp import keys, orders, refused, search, workspaces
 from webapp.db import database
 from webapp.models import Workspace
 from webapp.pages.guards import place
@@ -21,7 +21,7 @@ MOST_MERGES = 1_000
 LONGEST_TRACKED = 1_000
 _FIELDS = (
     "name", "time_zone", "default_region", "placeholder_ids", "merges_a_day", "keeps_addresses", "order_event",
-    "amount_attribute",
+    "amount_attribute", "keeps_refused",
 )  # fmt: skip
 _REMEMBERED = 20  # forms, in the cookie
 
@@ -45,6 +45,7 @@ def workspace() -> str:
         keeps_addresses="yes" if here.keeps_addresses else "",
         order_event=here.order_event or "",
         amount_attribute=here.amount_attribute or "",
+        keeps_refused="yes" if here.keeps_refused else "",
     )
 
 
@@ -62,6 +63,9 @@ def change_workspace() -> ResponseReturnValue:
             setattr(changed, field, given[field])
         changed.merges_a_day = int(given["merges_a_day"])
         changed.keeps_addresses = given["keeps_addresses"] == "yes"
+        changed.keeps_refused = given["keeps_refused"] == "yes"
+        if not changed.keeps_refused:
+            refused.drop_payloads(session, changed.id)
         changed.order_event = given["order_event"] or None
         changed.amount_attribute = given["amount_attribute"] or None
         if given["placeholder_ids"] == "\n".join(workspaces.PLACEHOLDER_IDS):
