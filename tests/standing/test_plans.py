@@ -26,7 +26,7 @@ WHERE = (
     "City = Pune", "City != Pune", "Loyalty Points = 17", "Loyalty Points > 4000", "has Preference 01", "lacks City",
     "email contains info", "did Purchased 2 times", "did not Purchased", "did Purchased in 30 days",
     "did Purchased 2 times from 2025-01-01 to 2026-01-31", "did Nothing", "first seen in 30 days",
-    "last seen from 2025-01-01 to 2025-06-30",
+    "last seen from 2025-01-01 to 2025-06-30", "created in 30 days", "created from 2025-01-01 to 2025-06-30",
 )  # fmt: skip
 ORIGIN = "https://shop.example"
 # So many that PostgreSQL, which reads small tables whole, decides as it would for a million.
@@ -106,6 +106,7 @@ def _thicken(database: Database) -> None:
             " SELECT id, 'Called', created_at, (SELECT min(id) FROM users) FROM customers",
             "INSERT INTO tags SELECT id, 'tag ' || (id % 300), workspace_id, created_at,"
             " (SELECT min(id) FROM users) FROM customers",
+            "INSERT INTO daily_counts SELECT workspace_id, 'source', 'site ' || (id % 400), id, 1 FROM customers",
             "UPDATE customers SET merging_stopped_at = created_at WHERE system_id LIKE '%777'",
         ):
             connection.execute(text(statement))
@@ -125,6 +126,8 @@ def _read(database: Database, browser: FlaskClient) -> None:
         middle = session.scalars(of_busy.offset(busy.event_count // 2).limit(1)).one()
     for path in _lists(busy):
         _get(browser, path)
+    for page in ("?", "/event?", "/event?name=Purchased&", "/source?", "/country?name=IN&"):
+        _get(browser, f"/overview{page}days=90")
     for person in people.values():
         path, at = f"/customers/{person.growlytics_id}", f"{middle.reported_at}.{middle.id}"
         for query in _profiles(at):

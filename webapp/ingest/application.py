@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from webapp import attributes, customers, events, identities, merges, registry
+from webapp import attributes, counts, customers, events, identities, merges, registry
 from webapp.attributes import Update
+from webapp.counts import Notes
 from webapp.customers import Owner
 from webapp.events import Record
 from webapp.ingest import messages
@@ -47,6 +48,8 @@ class _Happening(NamedTuple):
 
 def apply(arrival: Arrival, told: Sequence[Told]) -> Applied:
     """Apply changes in the arrival's transaction. Their order counts only where two of them happened at one time."""
+    # Before any customer is locked, lest a recount is waited for in a circle.
+    notes = counts.of(arrival.session, arrival.workspace.id)
     carrying = {place: one.change for place, one in enumerate(told) if isinstance(one.change, Carrying)}
     settled = dict(zip(carrying, registry.settle(arrival, list(carrying.values())), strict=True))
     devices = identities.devices(arrival, [one.change.who for one in told if isinstance(one.change.who, OnDevice)])
@@ -61,7 +64,8 @@ def apply(arrival: Arrival, told: Sequence[Told]) -> Applied:
         for place, change in carrying.items()
         if place not in again
     ]
-    refused = _store(arrival, told, list(zip(happened, _owners(arrival, happened, people), strict=True)))
+    refused = _store(arrival, notes, told, list(zip(happened, _owners(arrival, happened, people), strict=True)))
+    counts.store(arrival.session, arrival.workspace.id)
     ignored = [(one.place, ignored) for one in happened for ignored in one.settled.ignored]
     return Applied(ignored, refused)
 
@@ -99,7 +103,7 @@ def _owners(arrival: Arrival, happened: Sequence[_Happening], people: Mapping[st
 
 
 def _store(
-    arrival: Arrival, told: Sequence[Told], owned: Sequence[tuple[_Happening, Owner]]
+    arrival: Arrival, notes: Notes, told: Sequence[Told], owned: Sequence[tuple[_Happening, Owner]]
 ) -> dict[int, Fault]:  # fmt: skip
     """Store updates and events. Returns the faults of those that can't be, by their places among the changes."""
     updates: dict[int, Update] = {}
@@ -110,7 +114,7 @@ def _store(
         else:
             records.append(Record(owner, change, settled, device))
     refused = attributes.update(arrival, updates) if updates else {}
-    stored = events.record(arrival.session, records, arrival.received_at) if records else []
+    stored = events.record(arrival.session, notes, records, arrival.received_at) if records else []
     noted = [
         *((one.owner.id, registry.CUSTOMER, ignored) for one in updates.values() for ignored in one.settled.ignored),
         *((one.owner.id, one.change.name, ignored) for one in stored for ignored in one.settled.ignored),

@@ -14,6 +14,7 @@ from webapp.pages import (
     login,
     merging,
     noting,
+    overview,
     people,
     pinning,
     profile,
@@ -25,6 +26,7 @@ from webapp.pages import (
 # Who may pass each door. A page that isn't behind one of these guards fails tests/standing.
 DOORS = (
     (login.door, guards.anybody),
+    (overview.door, guards.member),
     (people.door, guards.member),
     (saving.door, guards.editor),
     (profile.door, guards.member),
