@@ -33,8 +33,8 @@ class Days(NamedTuple):
 class Compared(NamedTuple):
     """A number, and what it was in the days before."""
 
-    now: int
-    before: int
+    now: float
+    before: float
 
     @property
     def change(self) -> int | None:

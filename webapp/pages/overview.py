@@ -126,7 +126,7 @@ def _cards(session: Session, here: Place, asked: Asked) -> list[Card]:
     everybody = overview.until(session, id_, name, days)
     created, active = (overview.series(session, id_, kind, days, name) for kind in ("customer", "active"))
     events = overview.series(session, id_, "event", days)
-    a_day = Compared(*(round(number / days.number) for number in active.total))
+    a_day = Compared(*(_average(number, days.number) for number in active.total))
     return [
         Card("Customers", everybody, Chart(days, _sums(everybody.before, created.numbers), "customer"), _registered()),
         Card("New customers", created.total, Chart(days, created.numbers, "new customer"), _created(asked)),
@@ -135,12 +135,18 @@ def _cards(session: Session, here: Place, asked: Asked) -> list[Card]:
     ]
 
 
-def _sums(before: int, numbers: list[int]) -> list[int]:
+def _average(number: float, days: int) -> float:
+    """A day's share, as exact as it has a meaning."""
+    found = number / days
+    return round(found, 1) if 0 < found < 10 else round(found)
+
+
+def _sums(before: float, numbers: list[int]) -> list[int]:
     """How many there were at the end of each day."""
-    found = []
+    found, total = [], int(before)
     for number in numbers:
-        before += number
-        found.append(before)
+        total += number
+        found.append(total)
     return found
 
 
