@@ -154,7 +154,8 @@ def _added() -> str | None:
         number = int(times) if times.isdecimal() and len(times) < 10 else 0
         return f"{Did(said.get('event', '').strip(), number, said['performed'] != 'not')}{_range()}"
     if "seen" in said:
-        return f"{'first' if said['seen'] == 'first' else 'last'} seen{_range()}"
+        words = {"first": "first seen", "created": "created"}.get(said["seen"], "last seen")
+        return f"{words}{_range()}"
     return None
 
 
