@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
+from tests import counted
 from tests.identity_changes import NAMES, SYSTEM_IDS, contexts, devices, timed, timelines, times, untimed
 from tests.identity_model import History
 from tests.identity_stored import Store, fake_clock, link, login_of, ranks, same
@@ -161,6 +162,9 @@ class Profiles(RuleBasedStateMachine):
     def _check(self) -> None:
         look = self.store.look()
         same(look, self.history)
+        with self.database.read() as session:
+            workspace_id = self.store.workspace.id
+            assert counted.stored(session, workspace_id) == counted.afresh(session, workspace_id)
         now = {one.growlytics_id for one in look.customers}
         assert now >= self.growlytics_ids, "a Growlytics ID that finds nobody any more"
         self.growlytics_ids = now

@@ -166,6 +166,7 @@ def test_another_workspace_has_its_own(people: Shop, charlie: FlaskClient, other
         ("has = 3", Compared("has", "=", "3")),
         ("lacks Loyalty Points", Having("Loyalty Points", is_so=False)),
         ("first seen in 30 days", Seen("first", Range(days=30))),
+        ("created in 2 days", Seen("created", Range(days=2))),
         ("last seen from 2026-01-01 to 2026-01-31", Seen("last", Range(date(2026, 1, 1), date(2026, 1, 31)))),
         ("did Purchased", Did("Purchased")),
         ("did not Add To Cart 3 times in 7 days", Did("Add To Cart", 3, is_so=False, range=Range(days=7))),
@@ -251,6 +252,7 @@ def test_chip_takes_its_filter_away(people: Shop, alice: FlaskClient) -> None:
         ({"event": "Purchased", "performed": "yes", "times": "often"}, 'did "Purchased" 0 times'),
         ({"seen": "first", "from": "", "to": "", "days": "30"}, "first seen in 30 days"),
         ({"seen": "last", "from": "", "to": "", "days": ""}, "last seen"),
+        ({"seen": "created", "from": "2026-01-31", "to": "", "days": ""}, "created from 2026-01-31"),
     ],
 )
 def test_form_adds_a_filter_to_the_url(people: Shop, alice: FlaskClient, form: dict[str, str], where: str) -> None:

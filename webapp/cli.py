@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn, ParamSpec
 
 import click
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -24,6 +25,7 @@ from webapp import (
     migrate,
     occupancy,
     reasons,
+    recounts,
     refused,
     replay,
     restore,
@@ -35,7 +37,7 @@ from webapp import (
 from webapp.config import ConfigError, Settings
 from webapp.db import Database
 from webapp.house import House
-from webapp.models import ROLES, Workspace
+from webapp.models import ROLES, Customer, Workspace
 
 P = ParamSpec("P")
 
@@ -346,6 +348,21 @@ def demo_(number: int, force: bool) -> None:
     with click.progressbar(length=number, label="Filling the shop") as bar:
         summary = demo.fill(database, workspace, number, bar.update)
     click.echo(summary)
+
+
+@commands.command("recount")
+@_in_workspace
+@_explained
+def recount(workspace_name: str | None) -> None:
+    """Count anew what the overview shows, in small steps, also while the server works."""
+    database = _migrated()
+    with database.write() as session:
+        workspace = _workspace(session, workspace_name)
+        recounts.begin(session, workspace.id, workspace.time_zone)
+        number = session.scalar(select(func.max(Customer.id))) or 0
+    with click.progressbar(length=number, label="Counting") as bar:
+        recounts.finish(database, workspace.id, lambda now: bar.update(now.counted - bar.pos))
+    click.echo(f"“{workspace.name}” is counted.")
 
 
 _file = click.argument("file", type=click.Path(path_type=Path))

@@ -69,15 +69,19 @@ class Having:
         return _written(lambda name: f"{'has' if self.is_so else 'lacks'} {name}", self.attribute, self)
 
 
+Which = Literal["first", "last", "created"]
+_SEEN: dict[Which, str] = {"first": "first seen", "last": "last seen", "created": "created"}
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The first or the last event, or the creation while there is none, falls into a range."""
+    """The first or the last event (or the creation while there is none), or the creation falls into a range."""
 
-    which: Literal["first", "last"]
+    which: Which
     range: Range
 
     def __str__(self) -> str:
-        return f"{self.which} seen{self.range}"
+        return f"{_SEEN[self.which]}{self.range}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ _RANGE = r"(?: from (?P<since>\S+))?(?: to (?P<until>\S+))?(?: in (?P<days>\d+) 
 _FORMS: dict[str, re.Pattern[str]] = {
     kind: re.compile(form, re.DOTALL | re.ASCII)
     for kind, form in {
-        "seen": rf"(?P<which>first|last) seen{_RANGE}",
+        "seen": rf"(?P<which>{'|'.join(_SEEN.values())}){_RANGE}",
         "tagged": r"(?:(?P<on>tag =)|not tag|tag !=)(?: (?P<tag>.*))?",
         "compared": rf"{_NAME} (?P<comparison>=|!=|>|<|contains)(?: (?P<value>.*))?",
         "having": rf"(?P<verb>has|lacks) {_NAME}",
@@ -153,7 +157,7 @@ def _seen(found: re.Match[str]) -> Condition:
     range_ = _range(found)
     if not range_:
         raise WrongError("The days are missing")
-    return Seen("first" if found["which"] == "first" else "last", range_)
+    return Seen(next(which for which, words in _SEEN.items() if words == found["which"]), range_)
 
 
 def _compared(found: re.Match[str]) -> Condition:
@@ -228,7 +232,7 @@ def in_words(condition: Condition) -> tuple[str, str]:
         case Having(attribute, is_so):
             return attribute, "has a value" if is_so else "has no value"
         case Seen(which, range_):
-            return f"{which.capitalize()} seen", _range_in_words(range_).strip()
+            return _SEEN[which].capitalize(), _range_in_words(range_).strip()
         case Did(event, times, is_so, range_):
             often = "" if times == 1 else f" {'at least' if is_so else 'less than'} {times:,} times"
             verb = "done" if is_so or times > 1 else "not done"

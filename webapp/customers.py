@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import ClauseElement, Select, func, select, text, union_all
 from sqlalchemy.orm import Session
 
-from webapp import db, search
+from webapp import counts, db, search
 from webapp.db import Base
 from webapp.ingest.arrival import Arrival
 from webapp.models import IS_ANONYMOUS, Customer, Device
@@ -86,6 +86,9 @@ def _create_registered(arrival: Arrival, system_ids: list[str]) -> None:
     rows = [{**_fresh(arrival), "system_id": system_id} for system_id in system_ids]
     made = db.execute(arrival.session, _creating, rows)
     arrival.born |= {id_ for id_, *_ in made}
+    notes = counts.of(arrival.session, arrival.workspace.id)
+    for id_, *_ in made:
+        notes.add(id_, "customer", counts.REGISTERED, arrival.received_at)
     found_by = ("system_id", "growlytics_id")
     values = [(id_, field, text) for id_, *texts in made for field, text in zip(found_by, texts, strict=True)]
     search.add(arrival.session, arrival.workspace, values)
@@ -102,6 +105,8 @@ def create_anonymous(arrival: Arrival, device: Device, since: int) -> int:
     fresh = Customer(**_fresh(arrival) | {"device_id": device.id, "since_at": since, "is_bot": device.is_bot})
     arrival.session.add(fresh)
     arrival.session.flush()
+    name = counts.standing(None, is_bot=fresh.is_bot)
+    counts.of(arrival.session, arrival.workspace.id).add(fresh.id, "customer", name, fresh.created_at)
     search.add(arrival.session, arrival.workspace, [(fresh.id, "growlytics_id", fresh.growlytics_id)])
     return fresh.id
 

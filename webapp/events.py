@@ -12,7 +12,8 @@ import orjson
 from sqlalchemy import ClauseElement, ColumnElement, Row, case, column, func, select, update
 from sqlalchemy.orm import Session
 
-from webapp import arrivals, db, registry, stretches, visits
+from webapp import arrivals, counts, db, registry, stretches, visits
+from webapp.counts import Notes
 from webapp.cursors import Cursor
 from webapp.customers import Owner
 from webapp.db import Base
@@ -133,8 +134,8 @@ class Timeline:
     is_edge: bool = False
 
 
-def record(arrival: Arrival, records: Sequence[Record]) -> list[Record]:
-    """Store events of locked customers. Returns those that weren't there before."""
+def record(arrival: Arrival, notes: Notes, records: Sequence[Record]) -> list[Record]:
+    """Store events of locked customers, and note them. Returns those that weren't there before."""
     session = arrival.session
     rows: dict[_Key, dict[str, Any]] = {}
     came: dict[_Key, Record] = {}
@@ -148,10 +149,11 @@ def record(arrival: Arrival, records: Sequence[Record]) -> list[Record]:
         del rows[known]
     if rows:
         fresh = list(rows.values())
+        counts.events(session, notes, fresh)
         db.execute(session, _recording, fresh)
         arrivals.append(arrival, [(came[key].source, row) for key, row in rows.items()])
         _count(session, {came[key].owner for key in rows}, fresh)
-        _visit(session, fresh)
+        _visit(session, notes, fresh)
     return [came[key] for key in rows]
 
 
@@ -159,14 +161,14 @@ def _recording(dialect: str) -> ClauseElement:
     return db.inserting(dialect, _EVENTS.c)
 
 
-def _visit(session: Session, rows: list[dict[str, Any]]) -> None:
+def _visit(session: Session, notes: Notes, rows: list[dict[str, Any]]) -> None:
     moments: dict[tuple[int, int], list[visits.Span]] = {}
     for row in rows:
         if row["device_id"] is not None:
             moment = visits.moment(row["device_id"], row["reported_at"], row["context"])
             moments.setdefault((row["customer_id"], moment.device_id), []).append(moment)
     if moments:
-        visits.extend(session, moments)
+        visits.extend(session, notes, moments)
 
 
 def _row(record: Record, received_at: int) -> dict[str, Any]:

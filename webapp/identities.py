@@ -8,12 +8,13 @@ merges the anonymous stretch that it ends into its customer.
 import hashlib
 import json
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, func, select, tuple_, update
+from sqlalchemy import ColumnElement, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from webapp import agents, arrivals, attributes, customers, events, merges, visits
+from webapp import agents, arrivals, attributes, counts, customers, events, merges, visits
 from webapp.db import insert
 from webapp.ingest.arrival import Arrival
 from webapp.ingest.changes import ClockSkew, DeviceInfo, Login, Logout, OnDevice, PushToken, Source
@@ -81,9 +82,18 @@ def describe(arrival: Arrival, device: Device, change: DeviceInfo | PushToken | 
             is_bot = agents.describe(device.user_agent).is_bot
             if is_bot != device.is_bot:
                 device.is_bot = is_bot
-                # A profile merged with others is looked at when one of its merges comes or goes.
-                visitors = (Customer.device_id == device.id) & Customer.root_id.is_(None)
-                arrival.session.execute(update(Customer).where(visitors).values(is_bot=is_bot))
+                _turn(arrival, device)
+
+
+def _turn(arrival: Arrival, device: Device) -> None:
+    """Let a device's visitors be bots as it is, or people."""
+    # A profile merged with others is looked at when one of its merges comes or goes.
+    are_others = (Customer.device_id == device.id) & Customer.root_id.is_(None) & (Customer.is_bot != device.is_bot)
+    change = update(Customer).where(are_others).values(is_bot=device.is_bot)
+    notes = counts.of(arrival.session, arrival.workspace.id)
+    for id_, created_at in arrival.session.execute(change.returning(Customer.id, Customer.created_at)).all():
+        for is_bot, number in ((not device.is_bot, -1), (device.is_bot, 1)):
+            notes.add(id_, "customer", counts.standing(None, is_bot=is_bot), created_at, number)
 
 
 def owners(arrival: Arrival, moments: Sequence[tuple[Device, int]]) -> list[int]:
@@ -280,15 +290,23 @@ def _move(
     if not _has_any(session, device, earlier, since, end):  # nearly always: logins come before what follows them
         return
     where = _within(Event, device, earlier, since, end)
-    names = session.execute(select(Event.name, func.count()).where(*where).group_by(Event.name)).all()
+    moved = session.execute(select(Event.name, Event.reported_at, Event.received_at).where(*where)).all()
+    names = Counter(one.name for one in moved)
+    notes = counts.of(session, arrival.workspace.id)
+    days = {counts.day_of(one.reported_at, notes.zone) for one in moved}
+    counts.active(session, notes, [(later, day) for day in days])
     session.execute(update(Event).where(*where).values(customer_id=later))
     arrivals.follow(session, arrival.workspace.id, earlier, later)
+    counts.active(session, notes, [(earlier, day) for day in days], -1)
     for customer_id, sign in ((earlier, -1), (later, 1)):
-        events.add_to_counts(session, {(customer_id, name): sign * number for name, number in names})
-        count = Customer.own_event_count + sign * sum(number for _, number in names)
+        for one in moved:  # a recount may have come to one of the two only
+            notes.add(customer_id, "event", one.name, one.reported_at, sign)
+            notes.arrived(customer_id, one.received_at, sign)
+        events.add_to_counts(session, {(customer_id, name): sign * number for name, number in names.items()})
+        count = Customer.own_event_count + sign * len(moved)
         figures = {"own_event_count": count, "moved_count": Customer.moved_count + 1}
         session.execute(update(Customer).where(Customer.id == customer_id).values(figures))
-        visits.rebuild(session, customer_id, device.id)
+        visits.rebuild(session, notes, customer_id, device.id)
     values = _within(AttributeValue, device, earlier, since, end)
     attributes.move(session, arrival.workspace, values, earlier, later)
     arrival.touched |= {earlier, later}

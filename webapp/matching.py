@@ -216,7 +216,7 @@ class Matching:
 
     def _was_seen(self, row: Row) -> bool:
         for which, since, until in self._seen:
-            at = row.first_seen_at if which == "first" else row.last_seen_at
+            at = {"first": row.first_seen_at, "last": row.last_seen_at, "created": row.created_at}[which]
             if (since is not None and at < since) or (until is not None and at >= until):
                 return False
         return True

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, Select, func, or_, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from webapp import clock, customers, profiles, search
+from webapp import clock, counts, customers, profiles, search
 from webapp.ingest.arrival import Arrival
 from webapp.models import Customer, DeviceLogin, Merge, Workspace
 
@@ -113,8 +113,12 @@ def _swap_ids(session: Session, workspace: Workspace, one_id: int, other_id: int
         search.replace(session, workspace, id_, "growlytics_id", [growlytics_id])
 
 
+# Below, the notes of the counters are opened before anybody is locked: who counts anew waits for those who have them.
+
+
 def by_hand(session: Session, workspace: Workspace, user_id: int, one_id: int, other_id: int) -> Merge:
     """Merge two people because somebody says that they are one. Takes ids of roots. Raises ImpossibleError."""
+    counts.of(session, workspace.id)
     _locked(session, {one_id, other_id})
     roots = set(customers.hold(session, (one_id, other_id)).values())
     query = select(Customer).where(Customer.workspace_id == workspace.id, Customer.id.in_(roots))
@@ -123,6 +127,7 @@ def by_hand(session: Session, workspace: Workspace, user_id: int, one_id: int, o
     session.add(made)
     session.flush()
     regroup(session, (member.id, target.id))
+    counts.store(session, workspace.id)
     return made
 
 
@@ -140,22 +145,26 @@ def order(people: Sequence[Customer]) -> tuple[Customer, Customer]:
 
 def undo(session: Session, workspace: Workspace, user_id: int, merge_id: int) -> Merge:
     """Let two profiles be what they would be if they had never been merged. Raises NotFoundError."""
+    counts.of(session, workspace.id)
     merge = _find(session, workspace, merge_id)
     if merge.undone_at is None:
         merge.undone_at, merge.undone_by_id = clock.now(), user_id
         _give_id_back(session, workspace, merge)
         session.flush()
         regroup(session, (merge.member_id, merge.target_id))
+        counts.store(session, workspace.id)
     return merge
 
 
 def redo(session: Session, workspace: Workspace, merge_id: int) -> Merge:
     """Let a merge hold that was undone or stopped. Raises NotFoundError."""
+    counts.of(session, workspace.id)
     merge = _find(session, workspace, merge_id)
     merge.undone_at = merge.undone_by_id = None
     merge.is_stopped = False
     session.flush()
     regroup(session, (merge.member_id, merge.target_id))
+    counts.store(session, workspace.id)
     return merge
 
 
@@ -179,7 +188,7 @@ def _find(session: Session, workspace: Workspace, merge_id: int) -> Merge:
 
 
 def regroup(session: Session, seeds: Iterable[int]) -> None:
-    """Work out anew who is one person, among all profiles that merges connect with these."""
+    """Work out anew who is one person, among all profiles that merges connect with these. Notes who is a customer."""
     reached = set(seeds)
     if not reached:
         return
@@ -194,13 +203,29 @@ def regroup(session: Session, seeds: Iterable[int]) -> None:
         if root_id != row.root_id:
             session.execute(update(Customer).where(Customer.id == row.id).values(root_id=root_id))
     profiles.refresh(session, {groups.root(row.id) for row in rows})
+    _note(session, rows, -1)
+    _note(session, session.execute(select(*_STANDING).where(Customer.id.in_(reached))).all(), 1)
 
 
-def _locked(session: Session, reached: set[int]) -> tuple[list[Merge], Sequence[Row[int, str | None, int | None]]]:
+def _note(session: Session, rows: Sequence[Any], number: int) -> None:
+    """Note that those of these profiles that stand for a person are customers (with -1: are no more)."""
+    for row in rows:
+        if row.root_id is None:
+            name = counts.standing(row.system_id, is_bot=row.is_bot)
+            counts.of(session, row.workspace_id).add(row.id, "customer", name, row.created_at, number)
+
+
+# What is decided of a profile, and what it counts as.
+_STANDING = (
+    Customer.id, Customer.system_id, Customer.root_id, Customer.workspace_id, Customer.created_at, Customer.is_bot,
+)  # fmt: skip
+
+
+def _locked(session: Session, reached: set[int]) -> tuple[list[Merge], Sequence[Any]]:
     """All merges around these profiles, and the locked rows of all whom they reach."""
     _connected(session, reached)  # most are known beforehand, and locked in the order in which everybody locks
     while True:
-        query = select(Customer.id, Customer.system_id, Customer.root_id).where(Customer.id.in_(reached))
+        query = select(*_STANDING).where(Customer.id.in_(reached))
         rows = session.execute(query.order_by(Customer.id).with_for_update(key_share=True)).all()
         # Whoever merges one of them meanwhile waits; what was merged while this waited is seen now.
         links = _connected(session, reached)

@@ -371,6 +371,33 @@ class EventCount(Base):
     count: Mapped[int] = mapped_column(BigInteger)
 
 
+class DailyCount(Base):
+    """How many there were on a day: what is counted, and by what name, docs/decisions/0020 says."""
+
+    __tablename__ = "daily_counts"
+    # Rows of one name stand together; all names of some days are found by the index.
+    __table_args__ = (
+        Index("ix_daily_counts_workspace_id_kind_day", "workspace_id", "kind", "day"),
+        {"sqlite_with_rowid": False},
+    )
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    kind: Mapped[Exact] = mapped_column(primary_key=True)
+    name: Mapped[Exact] = mapped_column(primary_key=True)  # empty where there is none
+    day: Mapped[int] = mapped_column(primary_key=True)  # since 1970-01-01, of the calendar of `Counting.time_zone`
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
+class Counting(Base):
+    """What the daily counts of a workspace are counted by, and how far a recount has come."""
+
+    __tablename__ = "countings"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    time_zone: Mapped[Long]
+    counted_to: Mapped[int | None] = mapped_column(BigInteger)  # customers after this id aren't counted; NULL: all are
+
+
 class Tally(Base):
     """What the events of a person add up to until a time, so that only what came since has to be looked at.
 

@@ -257,10 +257,11 @@ def _bounds(
     until: list[int] = []
     left: list[Condition] = []
     for one in some:
-        if sort == "last_seen" and isinstance(one, Seen):
+        is_of_creation = isinstance(one, Seen) and one.which == "created"
+        if isinstance(one, Seen) and is_of_creation == (sort == "created"):
             first, end = one.range.bounds(zone)
             since += [] if first is None else [first]  # nobody was last seen before they were first seen
-            if one.which == "last":
+            if one.which != "first":
                 until += [] if end is None else [end]
                 continue
         left.append(one)

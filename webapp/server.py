@@ -14,7 +14,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from webapp import create_app, logs
+from webapp import create_app, logs, recounts
 from webapp.config import ConfigError, Settings
 
 # How long requests may go on after SIGTERM or Ctrl-C, in seconds.
@@ -43,6 +43,7 @@ def _app() -> Flask:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _hold_memory_together()
     app = create_app()
+    threading.Thread(target=recounts.keep_going, args=(app.extensions["database"],), daemon=True).start()
     gc.freeze()  # or what lives as long as the process is looked through again and again, at every large batch
     return app
 

@@ -7,15 +7,16 @@ login in the middle doesn't cut a visit in two.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from sqlalchemy import ClauseElement, ColumnElement, delete, func, select, tuple_
 from sqlalchemy.engine import result_tuple
 from sqlalchemy.orm import Session
 
-from webapp import clock, db, stretches
+from webapp import beginnings, clock, db, stretches
+from webapp.beginnings import Beginning, Entry
+from webapp.counts import Notes
 from webapp.db import Base
 from webapp.models import Device, Event, Visit
 
@@ -58,9 +59,14 @@ class Span:
         return self.ended_at - self.started_at
 
     @property
-    def came(self) -> "Entry":
+    def came(self) -> Entry:
         """How it began."""
         return Entry(**json.loads(self.entry.text)) if self.entry else Entry()
+
+    @property
+    def beginning(self) -> Beginning:
+        """What of it is counted."""
+        return Beginning(self.started_at, self.entry and self.entry.text, self.place and self.place.text)
 
     @property
     def exit_page(self) -> str:
@@ -83,20 +89,6 @@ class Span:
             max(filter(None, (self.exit, other.exit)), default=None),
             min(filter(None, (self.place, other.place)), default=None),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """How a visit began: what is known of where the visitor came from and to. Empty where nothing is."""
-
-    page: str = ""
-    referrer: str = ""
-    utm: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def source(self) -> str:
-        """The traffic source: the domain of the referrer, without `www.`."""
-        return domain(self.referrer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +151,8 @@ def coalesced(spans: Iterable[Span]) -> list[Span]:
     return found
 
 
-def extend(session: Session, moments: Mapping[_Whose, Sequence[Span]]) -> None:
-    """Take new moments of locked customers into their visits."""
+def extend(session: Session, notes: Notes, moments: Mapping[_Whose, Sequence[Span]]) -> None:
+    """Take new moments of locked customers into their visits, and note those that begin."""
     windows = [
         {
             "customer_id": customer_id,
@@ -173,7 +165,7 @@ def extend(session: Session, moments: Mapping[_Whose, Sequence[Span]]) -> None:
     before: dict[_Whose, list[Span]] = {whose: [] for whose in moments}
     for row in map(_named, db.execute(session, _near, windows)):
         before[row.customer_id, row.device_id].append(_span(row))
-    _store(session, {whose: (before[whose], coalesced([*before[whose], *moments[whose]])) for whose in moments})
+    _store(session, notes, {whose: (before[whose], coalesced([*before[whose], *moments[whose]])) for whose in moments})
 
 
 _named = result_tuple([one.name for one in _VISITS.c])
@@ -191,23 +183,24 @@ def _near(dialect: str) -> ClauseElement:
     )
 
 
-def rebuild(session: Session, customer_id: int, device_id: int) -> None:
+def rebuild(session: Session, notes: Notes, customer_id: int, device_id: int) -> None:
     """Make a customer's visits on a device anew from the events there."""
     stored = select(*_VISITS.c).where(_VISITS.c.customer_id == customer_id, _VISITS.c.device_id == device_id)
     before = [_span(row) for row in session.execute(stored)]
     query = select(Event.reported_at, Event.context)
     query = query.where(Event.customer_id == customer_id, Event.device_id == device_id)
     moments = [moment(device_id, at, context) for at, context in session.execute(query)]
-    _store(session, {(customer_id, device_id): (before, coalesced(moments))})
+    _store(session, notes, {(customer_id, device_id): (before, coalesced(moments))})
 
 
-def _store(session: Session, changes: Mapping[_Whose, tuple[list[Span], list[Span]]]) -> None:
+def _store(session: Session, notes: Notes, changes: Mapping[_Whose, tuple[list[Span], list[Span]]]) -> None:
     """Replace visits by others, for each customer and device."""
     gone, rows = [], []
     for (customer_id, _), (before, after) in changes.items():
         starts, known = {span.started_at for span in after}, set(before)
         gone += [_row(customer_id, span) for span in before if span.started_at not in starts]
         rows += [_row(customer_id, span) for span in after if span not in known]
+        beginnings.note(notes, customer_id, (one.beginning for one in before), (one.beginning for one in after))
     if gone:
         db.execute(session, _deleting, gone)
     if rows:
@@ -398,12 +391,3 @@ def session_id(session: Session, workspace_id: int, did: str, at: int) -> str:
     )
     found = session.execute(query.limit(1)).one()
     return f"{found.started_at:012x}{found.device_id:012x}"
-
-
-def domain(url: str) -> str:
-    """The domain of a URL, without `www.`; of a text that is none, the text."""
-    try:
-        host = urlsplit(url).hostname
-    except ValueError:
-        host = None
-    return (host or url).removeprefix("www.")

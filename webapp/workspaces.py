@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp import clock, signatures
-from webapp.models import Workspace
+from webapp.models import Counting, Workspace
 
 # What a broken integration sends instead of an id. Letter case doesn't matter; `*` stands for any text.
 PLACEHOLDER_IDS = (
@@ -28,6 +28,8 @@ def create(session: Session, name: str, time_zone: str = "Asia/Kolkata", default
     """Make a workspace."""
     workspace = Workspace(name=name, time_zone=time_zone, default_region=default_region, created_at=clock.now())
     session.add(workspace)
+    session.flush()
+    session.add(Counting(workspace_id=workspace.id, time_zone=time_zone, counted_to=None))
     session.flush()
     return workspace
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from tests import counted
 from webapp.db import Database
 from webapp.models import AttributeValue, Customer, Event
 
@@ -14,7 +15,8 @@ from webapp.models import AttributeValue, Customer, Event
 @dataclass(frozen=True)
 class Findings:
     """`lost`: acknowledged and not there; `duplicated`: there more than once; `miscounted`: customers with a wrong
-    number of events; `sound`: what the database says of its own integrity.
+    number of events; `counters`: counters of days that a recount counts otherwise; `sound`: what the database says of
+    its own integrity.
     """
 
     acknowledged: int
@@ -22,19 +24,25 @@ class Findings:
     lost: int
     duplicated: int
     miscounted: int
+    counters: int
     sound: str
 
     @property
     def faults(self) -> list[str]:
         """In words, what must not be."""
-        wrong = {"lost": self.lost, "duplicated": self.duplicated, "customers miscounted": self.miscounted}
+        wrong = {
+            "lost": self.lost,
+            "duplicated": self.duplicated,
+            "customers miscounted": self.miscounted,
+            "counters of days wrong": self.counters,
+        }
         told = [f"{count:,} {what}" for what, count in wrong.items() if count]
         return told + ([f"integrity: {self.sound}"] if self.sound != "ok" else [])
 
     @property
     def figures(self) -> dict[str, str]:
         """For the report."""
-        names = ("acknowledged", "found", "lost", "duplicated", "miscounted")
+        names = ("acknowledged", "found", "lost", "duplicated", "miscounted", "counters")
         return {name: f"{getattr(self, name):,}" for name in names} | {"integrity": self.sound}
 
 
@@ -47,6 +55,7 @@ def examine(database: Database, acknowledged: Iterable[str]) -> Findings:
         lost=len(wanted - found.keys()),
         duplicated=sum(count - 1 for count in found.values()),
         miscounted=miscounted(database),
+        counters=len(counted.differences(database)),
         sound=_integrity(database),
     )
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from tests.benchmarks.crowd import PREFIX
 from tests.benchmarks.generate import generate
 from tests.conftest import settings_for
-from webapp import profiles, search, visits
+from webapp import counts, profiles, search, visits
 from webapp.db import Base, Database
 from webapp.models import AttributeValue, Customer, Event, EventCount, Merge, SearchTerm, Visit, Workspace
 from webapp.registry import RESERVED
@@ -51,7 +51,7 @@ def _check_visits(session: Session) -> None:
     query = select(*Visit.__table__.columns).order_by(Visit.customer_id, Visit.started_at, Visit.device_id)
     before = session.execute(query).all()
     for customer_id, device_id in {(row.customer_id, row.device_id) for row in before}:
-        visits.rebuild(session, customer_id, device_id)
+        visits.rebuild(session, counts.of(session, 1), customer_id, device_id)
     assert len(before) > CUSTOMERS / 50
     assert session.execute(query).all() == before
 

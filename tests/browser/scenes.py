@@ -31,6 +31,7 @@ STATES = {
     ],
     "feed.show": ["?event=nothing+like+it", "?raw=1", "?before=1"],
     "palette.show": ["?q=a", "?q=set", "?q=nobody+at+all"],
+    "overview.show": ["?days=7", "?from=2026-03-01&to=2026-03-20", "?from=2026-03-01"],
     "profile.show": ["?by=visit&show=visit&show=change&show=merge", "?event=nothing+like+it", "?attribute=a&q=a"],
     "profile.history": ["?attribute=email"],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],

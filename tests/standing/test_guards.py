@@ -44,6 +44,8 @@ ADMIN = {
     "website.show_secret",
 }
 MEMBER = {
+    "overview.names",
+    "overview.show",
     "people.index",
     "feed.show",
     "palette.show",

@@ -44,6 +44,7 @@ def test_vendored_files_are_what_they_were() -> None:
     "path",
     [
         "/login",
+        "/overview",
         "/customers",
         "/customers/nobody",
         "/nowhere",

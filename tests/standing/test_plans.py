@@ -28,6 +28,7 @@ WHERE = (
     "email contains info", "did Purchased 2 times", "did not Purchased", "did Purchased in 30 days",
     "did Purchased 2 times from 2025-01-01 to 2026-01-31", "did Nothing", "first seen in 30 days",
     "last seen from 2025-01-01 to 2025-06-30", "tag = tag 17", "not tag tag 17", "tag = nobody's",
+    "created in 30 days", "created from 2025-01-01 to 2025-06-30",
 )  # fmt: skip
 ORIGIN = "https://shop.example"
 # So many that PostgreSQL, which reads small tables whole, decides as it would for a million.
@@ -120,6 +121,7 @@ def _thicken(database: Database) -> None:
             ' \'{"who": {"id": "u1"}, "customer_id": 1, "reported_at": 1, "value": "many"}\' FROM customers',
             "INSERT INTO refused_hours SELECT workspace_id, 'refused', created_at + 100000000000, 1 FROM customers"
             " GROUP BY workspace_id, created_at",
+            "INSERT INTO daily_counts SELECT workspace_id, 'source', 'site ' || (id % 400), id, 1 FROM customers",
             "UPDATE customers SET merging_stopped_at = created_at WHERE system_id LIKE '%777'",
         ):
             connection.execute(text(statement))
@@ -144,21 +146,27 @@ def _read(database: Database, browser: FlaskClient) -> None:
     _get(browser, f"/go?q={PREFIX}", "results")
     for path in (*_lists(busy), "/api-reference", "/api-reference/track/user"):
         _get(browser, path)
+    for page in ("?", "/event?", "/event?name=Purchased&", "/source?", "/country?name=IN&"):
+        _get(browser, f"/overview{page}days=90")
     for person in people.values():
-        path, at = f"/customers/{person.growlytics_id}", f"{middle.reported_at}.{middle.id}"
-        for query in _profiles(at):
-            for target in (None, "activities", "older", "live", "attribute-rows", "tags", "note-list"):
-                _get(browser, f"{path}?{query}", target)
-        for target in ("overview", "year", None):
-            _get(browser, f"{path}?year=2025&from=2025-03-01&to=2025-03-01", target)
-        for moment in ("", "&as_of=2026-01-01"):
-            for page in ("history", "value"):
-                _get(browser, f"{path}/{page}?attribute=name{moment}")
-        _get(browser, f"{path}/merges?q={PREFIX}")
-        _get(browser, f"{path}/merges?with={busy.growlytics_id}")
+        _read_profile(browser, person, busy, f"{middle.reported_at}.{middle.id}")
     _get(browser, f"/customers/{busy.growlytics_id}/events/{middle.reported_at}.{middle.id}")
     for query in ("", "?kind=ignored&endpoint=/track/user&place=a", "?older_than=1.1", "?key=nobody"):
         _get(browser, f"/refused{query}")
+
+
+def _read_profile(browser: FlaskClient, person: Customer, busy: Customer, at: str) -> None:
+    path = f"/customers/{person.growlytics_id}"
+    for query in _profiles(at):
+        for target in (None, "activities", "older", "live", "attribute-rows", "tags", "note-list"):
+            _get(browser, f"{path}?{query}", target)
+    for target in ("overview", "year", None):
+        _get(browser, f"{path}?year=2025&from=2025-03-01&to=2025-03-01", target)
+    for moment in ("", "&as_of=2026-01-01"):
+        for page in ("history", "value"):
+            _get(browser, f"{path}/{page}?attribute=name{moment}")
+    _get(browser, f"{path}/merges?q={PREFIX}")
+    _get(browser, f"{path}/merges?with={busy.growlytics_id}")
 
 
 def _write(database: Database, browser: FlaskClient) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from webapp import signatures, values, visits
+from webapp import beginnings, signatures, values
 from webapp.api.mobile_shapes import LARGEST_INFO
 from webapp.api.rest import MOST_CUSTOM_ATTRIBUTES
 from webapp.api.shapes import MOST_EVENT_ATTRIBUTES, MOST_SENT_ATTRIBUTES, Reader
@@ -92,7 +92,7 @@ class MessageReader(Reader):
         told = {"URL": url, "Title": self._text_if_any("title"), "Referrer": referrer, **clicks}
         for name, text in told.items():
             self._check_lengths([name], text)
-        is_from_outside = visits.domain(referrer) != visits.domain(url)
+        is_from_outside = beginnings.domain(referrer) != beginnings.domain(url)
         context = replace(
             self.context,
             page=url[:LONGEST_PAGE],

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from webapp import attributes, customers, events, identities, inbox, merges, registry
+from webapp import attributes, counts, customers, events, identities, inbox, merges, registry
 from webapp.attributes import Update, Updated
+from webapp.counts import Notes
 from webapp.customers import Owner
 from webapp.events import Record
 from webapp.ingest import messages
@@ -65,6 +66,8 @@ class Happening(NamedTuple):
 
 def apply(arrival: Arrival, told: Sequence[Told]) -> Applied:
     """Apply changes in the arrival's transaction. Their order counts only where two of them happened at one time."""
+    # Before any customer is locked, lest a recount is waited for in a circle.
+    notes = counts.of(arrival.session, arrival.workspace.id)
     carrying = {place: one.change for place, one in enumerate(told) if isinstance(one.change, Carrying)}
     settled = dict(zip(carrying, registry.settle(arrival, list(carrying.values())), strict=True))
     devices = identities.devices(arrival, [one.change.who for one in told if isinstance(one.change.who, OnDevice)])
@@ -80,7 +83,8 @@ def apply(arrival: Arrival, told: Sequence[Told]) -> Applied:
         if place not in again
     ]
     owned = list(zip(happened, _owners(arrival, happened, people), strict=True))
-    updated, records, stored = _store(arrival, told, owned)
+    updated, records, stored = _store(arrival, notes, told, owned)
+    counts.store(arrival.session, arrival.workspace.id)
     ignored = [(one.place, ignored) for one in happened for ignored in one.settled.ignored]
     done = Done(devices, people, again, owned, updated.results, records, stored)
     return Applied(ignored, updated.refused, done)
@@ -119,7 +123,7 @@ def _owners(arrival: Arrival, happened: Sequence[Happening], people: Mapping[str
 
 
 def _store(
-    arrival: Arrival, told: Sequence[Told], owned: Sequence[tuple[Happening, Owner]]
+    arrival: Arrival, notes: Notes, told: Sequence[Told], owned: Sequence[tuple[Happening, Owner]]
 ) -> tuple[Updated, Mapping[int, Record], Sequence[Record]]:  # fmt: skip
     """Store updates and events. Returns what became of the updates, the events by place, and those that are new."""
     updates: dict[int, Update] = {}
@@ -130,7 +134,7 @@ def _store(
         else:
             records[place] = Record(owner, change, settled, device, told[place].source)
     updated = attributes.update(arrival, updates) if updates else Updated({}, {})
-    stored = events.record(arrival, list(records.values())) if records else []
+    stored = events.record(arrival, notes, list(records.values())) if records else []
     noted = [
         *((one.owner.id, registry.CUSTOMER, ignored) for one in updates.values() for ignored in one.settled.ignored),
         *((one.owner.id, one.change.name, ignored) for one in stored for ignored in one.settled.ignored),

@@ -16,6 +16,7 @@ from webapp.pages import (
     login,
     merging,
     noting,
+    overview,
     palette,
     people,
     pinning,
@@ -31,6 +32,7 @@ from webapp.pages import (
 # Who may pass each door. A page that isn't behind one of these guards fails tests/standing.
 DOORS = (
     (login.door, guards.anybody),
+    (overview.door, guards.member),
     (people.door, guards.member),
     (feed.door, guards.member),
     (palette.door, guards.member),

@@ -157,7 +157,8 @@ def _added() -> str | None:
         number = int(times) if times.isdecimal() and len(times) < 10 else 0
         return f"{Did(said.get('event', '').strip(), number, said['performed'] != 'not')}{_range()}"
     if "seen" in said:
-        return f"{'first' if said['seen'] == 'first' else 'last'} seen{_range()}"
+        words = {"first": "first seen", "created": "created"}.get(said["seen"], "last seen")
+        return f"{words}{_range()}"
     if "tagged" in said:
         return str(Tagged(tags.fold(said.get("tag", "")), said["tagged"] != "not"))
     return None

@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 
-from webapp import keys, orders, refused, search, workspaces
+from webapp import keys, orders, recounts, refused, search, workspaces
 from webapp.db import database
 from webapp.models import Workspace
 from webapp.pages.guards import place
@@ -58,6 +58,8 @@ def change_workspace() -> ResponseReturnValue:
         return _workspace_form(**given, faults=faults), 422
     with database().write() as session:
         changed = session.get_one(Workspace, place().workspace.id)
+        if changed.time_zone != given["time_zone"]:
+            recounts.begin(session, changed.id, given["time_zone"])
         has_moved = changed.default_region != given["default_region"]
         for field in ("name", "time_zone", "default_region", "placeholder_ids"):
             setattr(changed, field, given[field])
