@@ -349,6 +349,35 @@ class EventCount(Base):
     count: Mapped[int] = mapped_column(BigInteger)
 
 
+class DailyCount(Base):
+    """How often something happened on a day, kept as it happens: events by name, sources, countries, customers."""
+
+    __tablename__ = "daily_counts"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    kind: Mapped[Exact] = mapped_column(primary_key=True)
+    name: Mapped[Exact] = mapped_column(primary_key=True)  # '' where the kind has none
+    day: Mapped[int] = mapped_column(primary_key=True)  # since 1970-01-01, in the workspace's time zone
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
+class Arrived(Base):
+    """One of the newest events that have arrived in a workspace."""
+
+    __tablename__ = "arrivals"
+    __table_args__ = (Index("ix_arrivals_workspace_id_id", "workspace_id", "id"),)
+
+    id: Mapped[PrimaryKey]
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    received_at: Mapped[Millis]
+    endpoint: Mapped[Long]
+    key_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    reported_at: Mapped[Millis]
+    event_id: Mapped[Millis]
+    name: Mapped[Long]
+
+
 class Tally(Base):
     """What the events of a person add up to until a time, so that only what came since has to be looked at.
 
