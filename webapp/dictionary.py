@@ -21,7 +21,7 @@ _MOST_ALIKE = 200
 _TABLE = Base.metadata.tables[DictionaryEntry.__tablename__]
 _KEY = (DictionaryEntry.event_name, DictionaryEntry.name)
 
-Show = Literal["shown", "hidden", "alike"]
+Show = Literal["shown", "hidden", "alike", "all"]
 
 
 class NotFoundError(LookupError):
@@ -123,7 +123,7 @@ def _wanted(where: list[ColumnElement[bool]], wanted: Wanted) -> list[ColumnElem
         found.append(folded.contains(fold(wanted.text), autoescape=True))
     if wanted.show == "alike":
         found.append(folded.in_(select(folded).where(*where).group_by(folded).having(func.count() > 1)))
-    else:
+    elif wanted.show != "all":
         found.append(DictionaryEntry.is_hidden == (wanted.show == "hidden"))
     return found
 
@@ -178,17 +178,31 @@ def _set(session: Session, entry: DictionaryEntry, **values: Any) -> None:
     session.execute(update(DictionaryEntry).where(is_it).values(**values))
 
 
-def hidden_attributes(session: Session, workspace_id: int) -> set[str]:
-    """The attributes of customers that are hidden."""
-    query = select(DictionaryEntry.name).where(
-        DictionaryEntry.workspace_id == workspace_id, DictionaryEntry.event_name == CUSTOMER, DictionaryEntry.is_hidden
-    )
-    return set(session.scalars(query.limit(_MOST_HIDDEN)))
+class Hidden(NamedTuple):
+    """What is hidden: attributes of customers, events, and attributes of events, these by event name and name."""
+
+    attributes: frozenset[str]
+    events: frozenset[str]
+    of_events: frozenset[tuple[str, str]]
 
 
-def hidden_events(session: Session, workspace_id: int) -> set[str]:
-    """The events that are hidden."""
+def hidden(session: Session, workspace_id: int) -> Hidden:
+    """What is hidden in a workspace; asked for once in a session."""
+    known: Hidden | None = session.info.get("hidden")
+    if known is None:
+        query = select(*_KEY).where(DictionaryEntry.workspace_id == workspace_id, DictionaryEntry.is_hidden)
+        keys = [(event_name, name) for event_name, name in session.execute(query.limit(_MOST_HIDDEN))]
+        known = session.info["hidden"] = Hidden(
+            frozenset(name for event_name, name in keys if event_name == CUSTOMER),
+            frozenset(event_name for event_name, name in keys if name == ITSELF),
+            frozenset(key for key in keys if CUSTOMER not in key),
+        )
+    return known
+
+
+def shown_events(session: Session, workspace_id: int, most: int) -> Sequence[str]:
+    """The names of the first events that aren't hidden, without regard to letter case."""
     query = select(DictionaryEntry.event_name).where(
-        DictionaryEntry.workspace_id == workspace_id, DictionaryEntry.name == ITSELF, DictionaryEntry.is_hidden
+        DictionaryEntry.workspace_id == workspace_id, DictionaryEntry.name == ITSELF, ~DictionaryEntry.is_hidden
     )
-    return set(session.scalars(query.limit(_MOST_HIDDEN)))
+    return session.scalars(query.order_by(DictionaryEntry.folded, DictionaryEntry.event_name).limit(most)).all()

@@ -76,11 +76,11 @@ def _learn(arrival: Arrival, firsts: dict[tuple[str, str], str]) -> dict[tuple[s
     """
     session, workspace_id = arrival.session, arrival.workspace.id
     reserved = {(CUSTOMER, name): "string" for name in RESERVED}
-    fixed = reserved | registered(session, workspace_id, _is_one_of(firsts))
+    fixed = reserved | registered(session, workspace_id, is_one_of(firsts))
     fresh = sorted(key for key in firsts.keys() - fixed.keys() if key[1] != ITSELF)
     if fresh:
         _register(session, workspace_id, [(*key, firsts[key]) for key in fresh], arrival.received_at)
-        fresh_types = registered(session, workspace_id, _is_one_of(fresh))
+        fresh_types = registered(session, workspace_id, is_one_of(fresh))
     else:
         fresh_types = {}
     _remember(arrival, dictionary.note(arrival, firsts), fixed)
@@ -101,7 +101,8 @@ def _event_name(change: Carrying) -> str:
     return change.name if isinstance(change, EventRecord) else CUSTOMER
 
 
-def _is_one_of(keys: Iterable[tuple[str, str]]) -> ColumnElement[bool]:
+def is_one_of(keys: Iterable[tuple[str, str]]) -> ColumnElement[bool]:
+    """Whether an attribute is one of these, by event name and name."""
     return tuple_(AttributeType.event_name, AttributeType.name).in_(list(keys))
 
 
@@ -121,7 +122,7 @@ def types_of(session: Session, workspace_id: int, names: Iterable[str]) -> dict[
 def types_known(session: Session, workspace_id: int, names: Iterable[str]) -> dict[str, str]:
     """The types of those of these attributes of customers that have been tracked, by name."""
     asked = [(CUSTOMER, name) for name in names]
-    found = registered(session, workspace_id, _is_one_of(asked)) if asked else {}
+    found = registered(session, workspace_id, is_one_of(asked)) if asked else {}
     return {name: type_ for (_, name), type_ in found.items()}
 
 

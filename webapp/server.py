@@ -43,6 +43,7 @@ def _app() -> Flask:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _hold_memory_together()
     app = create_app()
+    app.extensions["converter"].wake()  # a change of a type may not have come to its end
     gc.freeze()  # or what lives as long as the process is looked through again and again, at every large batch
     return app
 

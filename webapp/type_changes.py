@@ -17,7 +17,7 @@ from webapp.dictionary import CUSTOMER, ITSELF
 from webapp.models import AttributeType, TypeChange, User, Workspace
 
 _AT_EACH = 100  # values from each of the places (samples.PLACES) that a preview looks at
-_MOST_SAMPLES = 8
+_MOST_REFUSED = 8
 _MOST_EARLIER = 10  # changes of one attribute that are shown
 
 
@@ -115,12 +115,17 @@ def _of(workspace_id: int, key: tuple[str, str]) -> list[Any]:
     return [TypeChange.workspace_id == workspace_id, TypeChange.event_name == key[0], TypeChange.name == key[1]]
 
 
+def find(session: Session, workspace_id: int, id_: int) -> TypeChange:
+    """A change of the workspace. Raises NotFoundError."""
+    change = session.get(TypeChange, id_)
+    if change is None or change.workspace_id != workspace_id:
+        raise NotFoundError(id_)
+    return change
+
+
 def take_back(session: Session, workspace_id: int, user_id: int, id_: int) -> TypeChange:
     """Give the attribute of a change the type that it had before. Raises NotFoundError and WrongError."""
-    query = select(TypeChange).where(TypeChange.workspace_id == workspace_id, TypeChange.id == id_)
-    change = session.scalar(query)
-    if change is None:
-        raise NotFoundError(id_)
+    change = find(session, workspace_id, id_)
     return start(session, workspace_id, user_id, (change.event_name, change.name), change.former)
 
 
@@ -163,8 +168,17 @@ def preview(session: Session, workspace: Workspace, name: str, type_: str) -> Pr
     return Preview(type_, is_all, number, converting, failing)
 
 
-def sample_of_event(came: Sequence[Any], type_: str) -> tuple[int, list[str]]:
-    """Of values that events carried lately, how many would be taken as of this type, and some that wouldn't be."""
+class Trial(NamedTuple):
+    """Of values that came, how many would be taken if the attribute had a type, and some that would be refused."""
+
+    type: str
+    taken: int
+    looked_at: int
+    refused: Sequence[str]
+
+
+def trial(came: Sequence[Any], type_: str) -> Trial:
+    """What would become of such values as events have carried."""
     refused = [one for one in came if not values.conforms(one, type_)]
     texts = dict.fromkeys(samples.short(json.dumps(one, ensure_ascii=False)) for one in refused)
-    return len(came) - len(refused), list(texts)[:_MOST_SAMPLES]
+    return Trial(type_, len(came) - len(refused), len(came), list(texts)[:_MOST_REFUSED])

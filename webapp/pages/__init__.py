@@ -6,9 +6,25 @@ from flask_login import LoginManager
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from webapp import attributes, customers, db, doors, events, keys, logs, merges, notes, segments, users
+from webapp import (
+    attributes,
+    customers,
+    db,
+    dictionary,
+    doors,
+    events,
+    keys,
+    logs,
+    merges,
+    notes,
+    segments,
+    type_changes,
+    users,
+)
 from webapp.pages import (
     account,
+    data,
+    describing,
     guards,
     keyboard,
     login,
@@ -17,6 +33,7 @@ from webapp.pages import (
     people,
     pinning,
     profile,
+    retyping,
     saving,
     settings,
     website,
@@ -31,6 +48,9 @@ DOORS = (
     (merging.door, guards.editor),
     (noting.door, guards.editor),
     (pinning.door, guards.editor),
+    (data.door, guards.member),
+    (describing.door, guards.editor),
+    (retyping.door, guards.admin),
     (account.door, guards.member),
     (keyboard.door, guards.member),
     (settings.door, guards.admin),
@@ -47,7 +67,7 @@ def register(app: Flask) -> None:
     for blueprint, guard in DOORS:
         doors.hang(app, blueprint, guards.same_site, guard)
     app.context_processor(guards.context)
-    modules = (attributes, customers, events, keys, merges, notes, segments)
+    modules = (attributes, customers, dictionary, events, keys, merges, notes, segments, type_changes)
     for not_found in (module.NotFoundError for module in modules):
         app.register_error_handler(not_found, lambda _: _page(404))
 
