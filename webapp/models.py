@@ -438,11 +438,11 @@ class Arrived(Base):
     __table_args__ = (Index("ix_arrivals_workspace_id_id", "workspace_id", "id"),)
 
     id: Mapped[PrimaryKey]
-    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    workspace_id: Mapped[int] = mapped_column(Id)
     received_at: Mapped[Millis]
     endpoint: Mapped[Long]
-    key_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"))
-    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    key_id: Mapped[int | None] = mapped_column(Id)
+    customer_id: Mapped[int] = mapped_column(Id)
     reported_at: Mapped[Millis]
     event_id: Mapped[Millis]
     name: Mapped[Long]

@@ -129,9 +129,6 @@ def _create_stubs() -> None:
         sa.Column("reported_at", sa.BigInteger(), nullable=False),
         sa.Column("event_id", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name="fk_arrivals_workspace_id_workspaces"),
-        sa.ForeignKeyConstraint(["key_id"], ["api_keys.id"], name="fk_arrivals_key_id_api_keys"),
-        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name="fk_arrivals_customer_id_customers"),
         sa.PrimaryKeyConstraint("id", name="pk_arrivals"),
     )
     op.create_index("ix_arrivals_workspace_id_id", "arrivals", ["workspace_id", "id"])
