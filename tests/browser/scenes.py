@@ -26,6 +26,9 @@ STATES = {
         "?q=nobody+at+all",
     ],
     "profile.show": ["?by=visit&show=visit&show=change&show=merge", "?event=nothing+like+it", "?attribute=a&q=a"],
+    "data.attributes": ["?show=alike", "?show=hidden", "?q=nothing+like+it", "?page=2"],
+    "data.attribute": ["?name=email", "?name=City", "?name=City&type=number", "?name=" + "00+" + "x" * 46],
+    "data.event": ["?name=Purchased", "?name=" + "E" * 49],
     "profile.history": ["?attribute=email"],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],
 }

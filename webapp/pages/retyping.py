@@ -23,7 +23,8 @@ def change() -> ResponseReturnValue:
         flash(filters.sentence(error), "trouble")
     else:
         flash(f"The type is {began.type} from now on.")
-        converter().wake()
+        if began.ended_at is None:
+            converter().wake()
     return redirect(entry_link(*key), 303)
 
 
@@ -40,5 +41,6 @@ def take_back(id_: int) -> ResponseReturnValue:
             began = type_changes.find(session, here.workspace.id, id_)
     else:
         flash(f"The type is {began.type} again.")
-        converter().wake()
+        if began.ended_at is None:
+            converter().wake()
     return redirect(entry_link(began.event_name, began.name), 303)
