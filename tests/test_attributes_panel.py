@@ -132,7 +132,7 @@ def test_refused_value_is_told_on_its_attribute(
         shop.customer(Age=age)
     shown = section(page(alice, shop.profile_path()), "attributes")
     assert '2 values were not stored A string came, 2 times, last now: "33" Send it as a number: 33, not "33".' in shown
-    assert "Expected is a number: the type was fixed when Age first came, 10 Mar 2026, 17:30, and stays." in shown
+    assert "Expected is a number: that is its type since 10 Mar 2026, 17:30." in shown
 
 
 def test_refused_attribute_that_the_customer_does_not_have_is_shown(shop: Shop, alice: FlaskClient) -> None:

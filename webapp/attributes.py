@@ -11,9 +11,10 @@ from sqlalchemy import ClauseElement, ColumnElement, Select, bindparam, case, fu
 from sqlalchemy import update as sql_update
 from sqlalchemy.orm import Session, aliased
 
-from webapp import db, lookups, search
+from webapp import db, fitting, lookups, search, workspaces
 from webapp.customers import Owner
 from webapp.db import Base
+from webapp.fitting import BEGIN, END
 from webapp.ingest.arrival import Arrival
 from webapp.ingest.changes import CustomerUpdate, Fault, Ignored, Result, Settled, Source
 from webapp.models import ApiKey, AttributeValue, Customer, Device, IgnoredValue, Workspace
@@ -299,12 +300,17 @@ def move(
     for row in rows:
         row.customer_id = later
     session.flush()
+    types, zone = types_of(session, workspace.id, names), workspaces.zone(workspace)
     for customer_id in (earlier, later):
         query = select(AttributeValue).where(AttributeValue.customer_id == customer_id, AttributeValue.name.in_(names))
         history = session.scalars(query).all()
-        best = _latest(history)
-        for row in history:
-            row.is_current = best[row.name] is row
+        for name in names:
+            latest_first = sorted((row for row in history if row.name == name), key=rank, reverse=True)
+            for row, made, holds, _ in fitting.settle(latest_first, types[name], zone):
+                row.is_current = holds
+                if made is not None:
+                    row.value, row.original = made
+                    row.lookup = lookups.of_text(workspace.id, name, row.value)
         session.flush()
         for name in names.intersection(RESERVED):
             known = [json.loads(row.value) for row in history if row.name == name]
@@ -342,20 +348,13 @@ def _counts(ids: Sequence[int], as_of: int | None) -> Select[str, int]:
     return query.group_by(AttributeValue.name)
 
 
-# When a value began and ceased to hold, as `_effective` has it. By the server's clock: those whose id is 0.
-_BEGIN, _END = (
-    case((or_(AttributeValue.id == 0, at < AttributeValue.received_at), at), else_=AttributeValue.received_at)
-    for at in (AttributeValue.reported_at, AttributeValue.until_at)
-)
-
-
 def _begun(as_of: int | None) -> list[ColumnElement[bool]]:
-    return [] if as_of is None else [as_of >= _BEGIN]
+    return [] if as_of is None else [as_of >= BEGIN]
 
 
 def _held(session: Session, ids: Sequence[int], as_of: int) -> dict[str, AttributeValue]:
     """The values that held at a moment: of those that had begun the last one, and one that went on is later."""
-    rank = (case((as_of < _END, as_of), else_=_END), _BEGIN, AttributeValue.value)
+    rank = (case((as_of < END, as_of), else_=END), BEGIN, AttributeValue.value)
     place = func.row_number().over(partition_by=AttributeValue.name, order_by=[one.desc() for one in rank])
     ranked = select(AttributeValue, place.label("place")).where(AttributeValue.customer_id.in_(ids), *_begun(as_of))
     found = ranked.subquery()

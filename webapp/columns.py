@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp import filters, matching, registry, workspaces
+from webapp import dictionary, filters, matching, registry, workspaces
 from webapp.models import AttributeType, Customer, Workspace
 from webapp.registry import CUSTOMER, RESERVED
 
@@ -66,23 +66,16 @@ def attributes(some: Sequence[Column]) -> list[str]:
 
 
 def attribute_names(session: Session, workspace_id: int) -> Sequence[str]:
-    """The first attributes of customers by name, to be suggested."""
-    query = select(AttributeType.name).where(
-        AttributeType.workspace_id == workspace_id, AttributeType.event_name == CUSTOMER
-    )
+    """The first attributes of customers by name that aren't hidden, to be suggested."""
+    of_customers = (AttributeType.workspace_id == workspace_id, AttributeType.event_name == CUSTOMER)
+    is_shown = AttributeType.name.not_in(dictionary.hidden(session, workspace_id).attributes)
+    query = select(AttributeType.name).where(*of_customers, is_shown)
     return session.scalars(query.order_by(AttributeType.name).limit(MOST_SUGGESTED)).all()
 
 
 def event_names(session: Session, workspace_id: int) -> Sequence[str]:
-    """The first events that have attributes, by name, to be suggested: one look into the index for each."""
-    names = select(func.min(AttributeType.event_name)).where(AttributeType.workspace_id == workspace_id)
-    first = names.where(AttributeType.event_name > CUSTOMER)
-    steps = select(first.scalar_subquery().label("name"), literal(1).label("place")).cte("steps", recursive=True)
-    following = names.where(AttributeType.event_name > steps.c.name).scalar_subquery()
-    is_to_go_on = steps.c.name.is_not(None) & (steps.c.place < MOST_SUGGESTED)
-    steps = steps.union_all(select(following, steps.c.place + 1).where(is_to_go_on))
-    query = select(steps.c.name).where(steps.c.name.is_not(None)).order_by(steps.c.place)
-    return session.scalars(query).all()
+    """The first events by name that aren't hidden, to be suggested."""
+    return dictionary.shown_events(session, workspace_id, MOST_SUGGESTED)
 
 
 def status(customer: Customer) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import ClauseElement, ColumnElement, Row, case, column, func, select, update
 from sqlalchemy.orm import Session
 
-from webapp import arrivals, counts, db, registry, stretches, visits
+from webapp import arrivals, counts, db, dictionary, registry, stretches, visits
 from webapp.counts import Notes
 from webapp.cursors import Cursor
 from webapp.customers import Owner
@@ -37,12 +37,14 @@ class NotFoundError(LookupError):
 class Filter(NamedTuple):
     """Which events of a timeline: of any of these names (of all where there is none), reported from (inclusive) until
     (exclusive), epoch ms, and with a text in the names or values of their attributes or the address of their page.
+    `hidden`: where all names are asked for, none of these.
     """
 
     names: tuple[str, ...] = ()
     since: int | None = None
     until: int | None = None
     text: str = ""
+    hidden: frozenset[str] = frozenset()
 
 
 class Start(NamedTuple):
@@ -71,12 +73,16 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ShownAttribute:
-    """An attribute of an event as a page shows it. `excerpt`: the beginning of a value too large for a page."""
+    """An attribute of an event as a page shows it. `excerpt`: the beginning of a value too large for a page.
+
+    `is_hidden`: it stands in the raw event only.
+    """
 
     name: str
     type: str
     value: Any
     excerpt: str | None
+    is_hidden: bool = False
 
     @property
     def is_plain(self) -> bool:
@@ -95,6 +101,11 @@ class Shown:
     attributes: list[ShownAttribute]
     device_id: int | None
     context: dict[str, Any]
+
+    @property
+    def visible(self) -> list[ShownAttribute]:
+        """The attributes that aren't hidden."""
+        return [one for one in self.attributes if not one.is_hidden]
 
     @property
     def raw(self) -> str:
@@ -286,10 +297,12 @@ def timeline(
     if left == 0 or any("\x00" in text for text in (*wanted.names, wanted.text)):  # PostgreSQL can't even be asked
         return Timeline([])
     stretch = Stretch(session, ids, is_newest, _times(wanted), start.older_than or start.newer_than)
-    edge = stretch.edge() if wanted.names or wanted.text else None
+    edge = stretch.edge() if wanted.names or wanted.text or wanted.hidden else None
     stretch = replace(stretch, end=edge)
     if wanted.names:
         stretch = stretch.where(Event.name.in_(wanted.names))
+    elif wanted.hidden:
+        stretch = stretch.where(Event.name.not_in(wanted.hidden))
     number = PAGE_SIZE + 1 if left is None else min(PAGE_SIZE + 1, left)
     rows, edge = stretch.containing(wanted.text, number, edge) if wanted.text else (stretch.first(number), edge)
     if left is not None and len(rows) >= left:
@@ -326,11 +339,19 @@ def _types(session: Session, workspace_id: int, names: set[str]) -> dict[tuple[s
     return registry.registered(session, workspace_id, AttributeType.event_name.in_(names))
 
 
-def _shown(event: Event | Row[Any], types: dict[tuple[str, str], str]) -> Shown:
+def _shown(
+    event: Event | Row[Any], types: dict[tuple[str, str], str], hidden: Collection[tuple[str, str]] = ()
+) -> Shown:  # fmt: skip
     # Written with spaces a text at most doubles: for nearly every event there is nothing to measure.
     may_be_cut = 2 * len(event.attributes) > _LARGE
     shown = [
-        ShownAttribute(name, types[event.name, name], value, _excerpt(value) if may_be_cut else None)
+        ShownAttribute(
+            name,
+            types[event.name, name],
+            value,
+            _excerpt(value) if may_be_cut else None,
+            (event.name, name) in hidden,
+        )
         for name, value in orjson.loads(event.attributes).items()
     ]
     context = orjson.loads(event.context) if event.context else {}
@@ -373,4 +394,5 @@ def last_before(session: Session, ids: Sequence[int], until: int) -> int | None:
 def shown(session: Session, workspace_id: int, rows: Sequence[Row[Any]]) -> list[Shown]:
     """Rows of events as a page shows them."""
     types = _types(session, workspace_id, {row.name for row in rows})
-    return [_shown(row, types) for row in rows]
+    hidden = dictionary.hidden(session, workspace_id).of_events
+    return [_shown(row, types, hidden) for row in rows]

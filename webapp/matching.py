@@ -8,12 +8,13 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, func, literal, select
 from sqlalchemy.orm import Session
 
-from webapp import attributes, comparing, conditions, lookups, registry, workspaces
+from webapp import attributes, comparing, conditions, conversions, lookups, registry, type_changes, workspaces
 from webapp.comparing import Test
 from webapp.conditions import Compared, Condition, Did, Having, Seen, Tagged, WrongError
 from webapp.models import AttributeValue, Customer, Event, EventCount, Tag, Workspace
@@ -132,7 +133,7 @@ def _prepared(condition: Condition, types: Mapping[str, str], workspace: Workspa
     match condition:
         case Compared(attribute, comparison, value):
             type_ = _type(types, attribute)
-            test = comparing.test_of(condition, type_, zone)
+            test = _made(comparing.test_of(condition, type_, zone), type_, zone)
             known = _known(value, type_) if comparison == "=" else None
             return _OfValue(attribute, comparison != "!=", test, known)
         case Having(attribute, is_so):
@@ -142,6 +143,27 @@ def _prepared(condition: Condition, types: Mapping[str, str], workspace: Workspa
             return _OfEvents(event, times, is_so, *range_.bounds(zone))
         case Seen() | Tagged():
             return None
+
+
+# Of which Python types values are that are of an attribute type.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "date": (),  # a text can be one that isn't stored as dates are
+}
+
+
+def _made(test: Test, type_: str, zone: tzinfo) -> Test:
+    """Tests a value of another type, which a change of the type hasn't come to yet, as what will be made of it."""
+    kinds = _KINDS[type_]
+
+    def tested(value: Any) -> bool:
+        if type(value) not in kinds:
+            value = conversions.turned(value, type_, zone)
+        return value is not None and test(value)
+
+    return tested
 
 
 def _type(types: Mapping[str, str], attribute: str) -> str:
@@ -184,8 +206,11 @@ class Matching:
     def _rare(self) -> Iterable[Select[Any]]:
         """Questions for the profiles of which one has to pass, a condition each; as its index has them."""
         workspace_id = self._workspace.id
+        known = {one.name for one in self._values if one.is_so and one.known is not None}
+        # While values follow the type of their attribute, equal ones have different numbers.
+        mixed = type_changes.under_way(self._session, workspace_id, known) if known else set()
         for one in self._values:
-            if one.is_so and one.known is not None:
+            if one.is_so and one.known is not None and one.name not in mixed:
                 is_it = AttributeValue.lookup == lookups.of(workspace_id, one.name, one.known)
                 yield select(AttributeValue.customer_id).where(is_it)
             elif one.is_so:

@@ -63,6 +63,7 @@ class Workspace(Base):
     amount_attribute: Mapped[Long | None]  # NULL: guessed
     created_at: Mapped[Millis]
     keeps_refused: Mapped[bool] = mapped_column(default=True, server_default=true())  # what was refused, to send again
+    types_version: Mapped[int] = mapped_column(default=0, server_default="0")  # how often a type has been changed
 
 
 class User(Base):
@@ -277,7 +278,10 @@ class Visit(Base):
 
 
 class AttributeType(Base):
-    """The type of an attribute, fixed when it is first tracked. `event_name` is empty for a customer's attributes."""
+    """The type of an attribute, fixed when it is first tracked. `event_name` is empty for a customer's attributes.
+
+    Somebody may change it later (TypeChange).
+    """
 
     __tablename__ = "attribute_types"
 
@@ -285,7 +289,71 @@ class AttributeType(Base):
     event_name: Mapped[Exact] = mapped_column(primary_key=True)
     name: Mapped[Exact] = mapped_column(primary_key=True)
     type: Mapped[Long]
+    created_at: Mapped[Millis]  # when it got this type
+
+
+class DictionaryEntry(Base):
+    """Something that has come in: an event (`name` is empty), an attribute of one, or one of customers.
+
+    `event_name` is empty for an attribute of customers. For these `first_at` and `last_at` are times of receipt, the
+    last one by the hour; 0: before they were kept.
+    """
+
+    __tablename__ = "dictionary"
+    __table_args__ = (
+        Index("ix_dictionary_attributes", "workspace_id", "event_name", "folded", "name"),
+        _partial("ix_dictionary_events", "name = ''", "workspace_id", "folded", "event_name"),
+        Index(
+            "ix_dictionary_hidden",
+            "workspace_id",
+            "event_name",
+            "name",
+            sqlite_where=text("is_hidden = 1"),
+            postgresql_where=text("is_hidden"),
+        ),
+    )
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    event_name: Mapped[Exact] = mapped_column(primary_key=True)
+    name: Mapped[Exact] = mapped_column(primary_key=True)
+    folded: Mapped[Exact]  # its name as near-duplicates have it too: webapp/dictionary.py
+    first_at: Mapped[Millis]
+    last_at: Mapped[Millis]
+    description: Mapped[Long] = mapped_column(server_default=text("''"))
+    is_hidden: Mapped[bool] = mapped_column(server_default=false())
+
+
+class TypeChange(Base):
+    """Somebody gave an attribute another type, and how far its values have been made of that type.
+
+    Values are made so in rounds over the profiles in the order of their ids, until a round finds nothing to do.
+    """
+
+    __tablename__ = "type_changes"
+    __table_args__ = (
+        Index("ix_type_changes_attribute", "workspace_id", "event_name", "name", "id"),
+        _partial("ix_type_changes_open", "ended_at IS NULL", "id"),
+    )
+
+    id: Mapped[PrimaryKey]
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    event_name: Mapped[Exact]  # as in AttributeType
+    name: Mapped[Exact]
+    former: Mapped[Long]  # the types
+    type: Mapped[Long]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[Millis]
+    total: Mapped[int | None] = mapped_column(BigInteger)  # profiles of the workspace; NULL: not counted yet
+    looked_at: Mapped[int] = mapped_column(BigInteger, default=0)  # of them in this round
+    position: Mapped[int] = mapped_column(BigInteger, default=0)  # the id of the last one
+    round: Mapped[int] = mapped_column(default=0)
+    found: Mapped[int] = mapped_column(BigInteger, default=0)  # profiles of this round whose values had to be changed
+    converted: Mapped[int] = mapped_column(BigInteger, default=0)
+    left_behind: Mapped[int] = mapped_column(BigInteger, default=0)  # profiles whose value can't be of the new type
+    worker: Mapped[Exact | None]  # who works on it, until `leased_until` unless it says so again
+    leased_until: Mapped[Millis] = mapped_column(default=0)
+    ended_at: Mapped[Millis | None]
+    is_superseded: Mapped[bool] = mapped_column(default=False)  # ended by another change
 
 
 class AttributeValue(Base):
@@ -312,7 +380,9 @@ class AttributeValue(Base):
     id: Mapped[Millis] = mapped_column(primary_key=True)
     until_at: Mapped[Millis]  # when it was last reported without another in between
     value: Mapped[Exact]
-    is_current: Mapped[bool]  # of all values of the attribute in this row's customer
+    original: Mapped[Long | None]  # what came, where a change of the type has made the value of it
+    # The latest of all values of the attribute in this row's customer that are of its type, or can be made so.
+    is_current: Mapped[bool]
     lookup: Mapped[Millis] = mapped_column(default=0, server_default="0")  # webapp/lookups.py
     received_at: Mapped[Millis]
     source: Mapped[Long]  # the endpoint or the page it came by

@@ -99,6 +99,7 @@ def _late(
         row
         for row in late
         if (not wanted.names or row.name in wanted.names)
+        and row.name not in wanted.hidden
         and (not wanted.text or contains(row.attributes, row.context))
         and (wanted.since or 0) <= row.reported_at
     ]

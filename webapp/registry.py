@@ -7,67 +7,102 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp import values, workspaces
+from webapp import clock, dictionary, values, workspaces
 from webapp.db import insert
+from webapp.dictionary import ITSELF
 from webapp.ingest.arrival import Arrival
 from webapp.ingest.changes import Carrying, EventRecord, Ignored, Settled
-from webapp.models import AttributeType
+from webapp.models import AttributeType, Workspace
 
 RESERVED = ("name", "email", "mobile")
-CUSTOMER = ""  # the registry's event name for attributes of customers
+CUSTOMER = dictionary.CUSTOMER
 
 
 def settle(arrival: Arrival, changes: Sequence[Carrying]) -> list[Settled]:
     """Hold each change's attributes against the registry, in order; an attribute not seen before gets its type now."""
     firsts: dict[tuple[str, str], str] = {}
-    known, workspace_id = _known(arrival.session), arrival.workspace.id
+    known = _known(arrival)
     for change in changes:
         event_name = _event_name(change)
-        types = known.get((workspace_id, event_name), _NO_TYPES)
+        types = known.get(event_name)
+        if types is None:
+            types = _NO_TYPES
+            if event_name != CUSTOMER:
+                firsts[event_name, ITSELF] = ""
         for name, value, type_ in change.attributes:
             if name not in types:
                 firsts.setdefault((event_name, name), type_ or values.infer(value))
-    fresh = _learn(arrival, firsts) if firsts else {}
+    learned = _learn(arrival, firsts) if firsts else {}
     zone = workspaces.zone(arrival.workspace)
-    return [
-        _settled(change, known.get((workspace_id, _event_name(change)), _NO_TYPES), fresh, zone) for change in changes
-    ]
+    return [_settled(change, known.get(_event_name(change), _NO_TYPES), learned, zone) for change in changes]
 
 
 _NO_TYPES: dict[str, str] = {}
 _MOST_KNOWN = 10_000  # names of events, each with the types of its attributes
 
 
-def _known(session: Session) -> dict[tuple[int, str], dict[str, str]]:
-    """The types that this process has read, by workspace and event name: once they are fixed they stay."""
-    known: dict[tuple[int, str], dict[str, str]] = session.info["remembered"].setdefault("attribute_types", {})
-    if len(known) > _MOST_KNOWN:
-        known.clear()
-    return known
+def _known(arrival: Arrival) -> dict[str, dict[str, str]]:
+    """The types that this process has read in this hour, by event name, each event with those of its attributes.
+
+    Every hour they are forgotten, so that whoever asks for them again notes that they came. When a type is changed,
+    the workspace has another version of them, with which every request comes soon after (keys.Known).
+    """
+    hour, remembered = arrival.received_at // clock.HOUR, arrival.session.info["remembered"]
+    if remembered.get("hour") != hour or len(remembered["attribute_types"]) > _MOST_KNOWN:
+        remembered["attribute_types"], remembered["hour"] = _Known(), hour  # in this order: others look at the hour
+    found: dict[str, dict[str, str]] = remembered["attribute_types"].of(arrival.workspace)
+    return found
+
+
+class _Known:
+    """Types by workspace and its version of them."""
+
+    def __init__(self) -> None:
+        self._by_version: dict[tuple[int, int], dict[str, dict[str, str]]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_version.values()))
+
+    def of(self, workspace: Workspace) -> dict[str, dict[str, str]]:
+        """Those of a workspace, by event name."""
+        return self._by_version.setdefault((workspace.id, workspace.types_version), {})
 
 
 def _learn(arrival: Arrival, firsts: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
-    """Read the types of these attributes, and fix those that have none yet, which are returned.
+    """Read the types of these attributes, and fix those that have none yet; all are returned. Notes that they came.
 
-    What is fixed now isn't known to other transactions before this one is committed, which it may never be.
+    Only what the database says beforehand is remembered: what is written now isn't known to other transactions before
+    this one is committed, which it may never be.
     """
     session, workspace_id = arrival.session, arrival.workspace.id
-    known = _known(session)
-    fixed = {(CUSTOMER, name): "string" for name in RESERVED} | registered(session, workspace_id, _is_one_of(firsts))
-    for (event_name, name), type_ in fixed.items():
-        known.setdefault((workspace_id, event_name), {})[name] = type_
-    fresh = sorted(firsts.keys() - fixed.keys())
-    if not fresh:
-        return {}
-    _register(session, workspace_id, [(*key, firsts[key]) for key in fresh], arrival.received_at)
-    return registered(session, workspace_id, _is_one_of(fresh))
+    reserved = {(CUSTOMER, name): "string" for name in RESERVED}
+    fixed = reserved | registered(session, workspace_id, is_one_of(firsts))
+    fresh = sorted(key for key in firsts.keys() - fixed.keys() if key[1] != ITSELF)
+    if fresh:
+        _register(session, workspace_id, [(*key, firsts[key]) for key in fresh], arrival.received_at)
+        fresh_types = registered(session, workspace_id, is_one_of(fresh))
+    else:
+        fresh_types = {}
+    _remember(arrival, dictionary.note(arrival, firsts), fixed)
+    return fixed | fresh_types
+
+
+def _remember(arrival: Arrival, noted: set[tuple[str, str]], fixed: dict[tuple[str, str], str]) -> None:
+    known = _known(arrival)
+    known.setdefault(CUSTOMER, {})
+    for event_name, name in sorted(noted):  # an event itself before its attributes
+        if name == ITSELF:
+            known.setdefault(event_name, {})
+        elif event_name in known and (event_name, name) in fixed:
+            known[event_name][name] = fixed[event_name, name]
 
 
 def _event_name(change: Carrying) -> str:
     return change.name if isinstance(change, EventRecord) else CUSTOMER
 
 
-def _is_one_of(keys: Iterable[tuple[str, str]]) -> ColumnElement[bool]:
+def is_one_of(keys: Iterable[tuple[str, str]]) -> ColumnElement[bool]:
+    """Whether an attribute is one of these, by event name and name."""
     return tuple_(AttributeType.event_name, AttributeType.name).in_(list(keys))
 
 
@@ -87,7 +122,7 @@ def types_of(session: Session, workspace_id: int, names: Iterable[str]) -> dict[
 def types_known(session: Session, workspace_id: int, names: Iterable[str]) -> dict[str, str]:
     """The types of those of these attributes of customers that have been tracked, by name."""
     asked = [(CUSTOMER, name) for name in names]
-    found = registered(session, workspace_id, _is_one_of(asked)) if asked else {}
+    found = registered(session, workspace_id, is_one_of(asked)) if asked else {}
     return {name: type_ for (_, name), type_ in found.items()}
 
 
@@ -103,13 +138,13 @@ def _register(session: Session, workspace_id: int, rows: list[tuple[str, str, st
 
 
 def _settled(
-    change: Carrying, types: dict[str, str], fresh: dict[tuple[str, str], str], zone: tzinfo
+    change: Carrying, types: dict[str, str], learned: dict[tuple[str, str], str], zone: tzinfo
 ) -> Settled:  # fmt: skip
     event_name = _event_name(change)
     kept: dict[str, Any] = {}
     ignored = []
     for name, value, type_ in change.attributes:
-        expected = types.get(name) or fresh[event_name, name]
+        expected = types.get(name) or learned[event_name, name]
         if type_ == expected or (type_ is None and values.conforms(value, expected)):
             # A customer's date becomes an instant now: it must not move when the workspace changes its time zone.
             is_instant = expected == "date" and event_name == CUSTOMER

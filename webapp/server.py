@@ -44,6 +44,7 @@ def _app() -> Flask:
     _hold_memory_together()
     app = create_app()
     threading.Thread(target=recounts.keep_going, args=(app.extensions["database"],), daemon=True).start()
+    app.extensions["converter"].wake()  # a change of a type may not have come to its end
     gc.freeze()  # or what lives as long as the process is looked through again and again, at every large batch
     return app
 

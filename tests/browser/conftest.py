@@ -93,8 +93,9 @@ def backend(live_server: LiveServer) -> Backend:
 
 def _start_over(session: Session, who: users.Credentials) -> None:
     for table in reversed(Base.metadata.sorted_tables):
-        # Types of attributes stay: nothing takes them away, so the server needn't look for those it knows.
-        if table.name not in {"workspaces", "api_keys", "attribute_types", "countings"}:
+        # Types of attributes stay, and that they came: nothing takes them away, so the server needn't look for those it
+        # knows.
+        if table.name not in {"workspaces", "api_keys", "attribute_types", "countings", "dictionary"}:
             session.execute(delete(table))
     users.create(session, who, workspaces.find(session, None).id, "admin")
 

@@ -33,6 +33,9 @@ STATES = {
     "palette.show": ["?q=a", "?q=set", "?q=nobody+at+all"],
     "overview.show": ["?days=7", "?from=2026-03-01&to=2026-03-20", "?from=2026-03-01"],
     "profile.show": ["?by=visit&show=visit&show=change&show=merge", "?event=nothing+like+it", "?attribute=a&q=a"],
+    "data.attributes": ["?show=alike", "?show=hidden", "?q=nothing+like+it", "?page=2"],
+    "data.attribute": ["?name=email", "?name=City", "?name=City&type=number", "?name=" + "00+" + "x" * 46],
+    "data.event": ["?name=Purchased", "?name=" + "E" * 49],
     "profile.history": ["?attribute=email"],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],
 }

@@ -42,6 +42,8 @@ ADMIN = {
     "website.change_signing",
     "website.replace_secret",
     "website.show_secret",
+    "retyping.change",
+    "retyping.take_back",
 }
 MEMBER = {
     "overview.names",
@@ -63,8 +65,13 @@ MEMBER = {
     "refused.index",
     "refused.show",
     "account.change_password",
+    "data.attributes",
+    "data.events",
+    "data.attribute",
+    "data.event",
 }
 EDITOR = {"merging.choose", "merging.merge", "merging.undo", "merging.redo", "merging.resume"}
+EDITOR |= {"describing.describe", "describing.hide"}
 EDITOR |= {"saving.create", "saving.rename", "saving.replace", "saving.delete"}
 EDITOR |= {"pinning.pin", "pinning.unpin"}
 EDITOR |= {"noting.add", "noting.change", "noting.remove", "noting.tag", "noting.untag"}

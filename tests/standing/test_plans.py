@@ -96,6 +96,21 @@ def _thicken(database: Database) -> None:
             " SELECT c.id, d.id, c.created_at + d.id, c.created_at + d.id, 1 FROM customers c, devices d"
             " WHERE d.id < 5",
             "INSERT INTO attribute_types SELECT workspace_id, 'Event', growlytics_id, 'string', 0 FROM customers",
+            "INSERT INTO dictionary (workspace_id, event_name, name, folded, first_at, last_at)"
+            " SELECT workspace_id, 'Purchased', growlytics_id, growlytics_id, 0, 0 FROM customers",
+            "INSERT INTO dictionary (workspace_id, event_name, name, folded, first_at, last_at)"
+            " SELECT workspace_id, growlytics_id, '', growlytics_id, 0, 0 FROM customers",
+            "INSERT INTO dictionary (workspace_id, event_name, name, folded, first_at, last_at)"
+            " SELECT workspace_id, '', growlytics_id, growlytics_id, 0, 0 FROM customers",
+            "INSERT INTO dictionary (workspace_id, event_name, name, folded, first_at, last_at)"
+            " VALUES (1, '', 'City', 'city', 0, 0), (1, 'Purchased', '', 'purchased', 0, 0)"
+            " ON CONFLICT DO NOTHING",
+            "INSERT INTO attribute_types VALUES (1, 'Purchased', 'Price', 'number', 0) ON CONFLICT DO NOTHING",
+            "INSERT INTO dictionary (workspace_id, event_name, name, folded, first_at, last_at)"
+            " VALUES (1, 'Purchased', 'Price', 'price', 0, 0) ON CONFLICT DO NOTHING",
+            "INSERT INTO daily_counts SELECT workspace_id, 'event', growlytics_id, id % 300, 1 FROM customers",
+            "INSERT INTO arrivals (workspace_id, received_at, endpoint, customer_id, reported_at, event_id, name)"
+            " SELECT 1, received_at, '/track/event', customer_id, reported_at, id, name FROM events",
             "INSERT INTO devices (workspace_id, did, created_at, owned_since, info_at, is_bot)"
             " SELECT workspace_id, growlytics_id, created_at, 0, 0, is_bot FROM customers",
             "INSERT INTO device_logins SELECT d.id, d.created_at, c.id, c.id, c.created_at, '/msv_cs_id', NULL"
@@ -153,6 +168,11 @@ def _read(database: Database, browser: FlaskClient) -> None:
     _get(browser, f"/customers/{busy.growlytics_id}/events/{middle.reported_at}.{middle.id}")
     for query in ("", "?kind=ignored&endpoint=/track/user&place=a", "?older_than=1.1", "?key=nobody"):
         _get(browser, f"/refused{query}")
+    for path in ("", "?q=ci&page=2", "?show=alike", "?show=hidden", "/events", "/events?q=purch", "/events?show=alike"):
+        _get(browser, f"/data{path}")
+    for path in ("attribute?name=City&type=number", "attribute?event=Purchased&name=Price&type=string"):
+        _get(browser, f"/data/{path}")
+    _get(browser, "/data/event?name=Purchased")
 
 
 def _read_profile(browser: FlaskClient, person: Customer, busy: Customer, at: str) -> None:

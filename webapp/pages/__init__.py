@@ -6,10 +6,26 @@ from flask_login import LoginManager
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from webapp import attributes, customers, db, doors, events, keys, logs, merges, notes, segments, users
+from webapp import (
+    attributes,
+    customers,
+    db,
+    dictionary,
+    doors,
+    events,
+    keys,
+    logs,
+    merges,
+    notes,
+    segments,
+    type_changes,
+    users,
+)
 from webapp import refused as refusals
 from webapp.pages import (
     account,
+    data,
+    describing,
     feed,
     guards,
     keyboard,
@@ -24,6 +40,7 @@ from webapp.pages import (
     reference,
     refused,
     replaying,
+    retyping,
     saving,
     settings,
     website,
@@ -43,6 +60,9 @@ DOORS = (
     (pinning.door, guards.editor),
     (refused.door, guards.member),
     (replaying.door, guards.editor),
+    (data.door, guards.member),
+    (describing.door, guards.editor),
+    (retyping.door, guards.admin),
     (account.door, guards.member),
     (keyboard.door, guards.member),
     (reference.door, guards.member),
@@ -61,7 +81,7 @@ def register(app: Flask) -> None:
         doors.hang(app, blueprint, guards.same_site, guard)
     app.context_processor(guards.context)
     app.context_processor(palette.context)
-    modules = (attributes, customers, events, keys, merges, notes, refusals, segments)
+    modules = (attributes, customers, dictionary, events, keys, merges, notes, refusals, segments, type_changes)
     for not_found in (module.NotFoundError for module in modules):
         app.register_error_handler(not_found, lambda _: _page(404))
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 from flask import request
 from sqlalchemy.orm import Session
 
-from webapp import days, events, news, tallies, timeline
+from webapp import days, dictionary, events, news, tallies, timeline
 from webapp.cursors import Cursor
 from webapp.events import NEWEST, Start
 from webapp.pages import shared, zones
@@ -60,6 +60,7 @@ class Asked(NamedTuple):
             "by": self.by if self.by != "day" else None,
             "view": self.view if self.view != "compact" else None,
             "live": "1" if self.is_live else None,
+            "hidden": "show" if _shows_hidden() else None,
             "zone": zones.asked(),
         }
         return {name: value for name, value in arguments.items() if value}
@@ -119,6 +120,7 @@ _STARTS = {
 
 def read(session: Session, here: Place, person: Person) -> dict[str, Any]:
     """The panel: a page of entries, and all that there is to choose from."""
+    hidden = dictionary.hidden(session, here.workspace.id).events
     is_small = person.customer.event_count <= tallies.FEW
     if person.as_of is not None and is_small:
         names = events.names_until(session, person.ids, person.as_of + 1)
@@ -129,14 +131,17 @@ def read(session: Session, here: Place, person: Person) -> dict[str, Any]:
     chosen = [(name, number) for name, number in names if name in asked.wanted.names]
     missing = [(name, 0) for name in asked.wanted.names if name not in dict(chosen)]
     is_live = asked.is_live and person.as_of is None and drawn["position"].is_newest
-    others = [one for one in names if one not in chosen][: _MOST_NAMES - len(chosen)]
+    shown = [one for one in names if one not in chosen and (_shows_hidden() or one[0] not in hidden)]
+    others = shown[: _MOST_NAMES - len(chosen)]
     return {
         **drawn,
         "choices": chosen + missing + others,
         "has_numbers": person.as_of is None or is_small,  # else they would be those of today
         "has_filter": asked.wanted != events.Filter(),
         "is_chosen": bool(asked.link.keys() - {"zone", "live"}),
-        "has_more_names": len(names) > len(chosen) + len(others),
+        "has_more_names": len(shown) > len(others),
+        "hidden": len({name for name, _ in names} & hidden),
+        "shows_hidden": _shows_hidden(),
         "asked_zone": zones.asked(),
         "home_zone": here.workspace.time_zone,
         "live": news.seen(session, person.ids) if is_live else None,
@@ -152,7 +157,7 @@ def entries(session: Session, here: Place, person: Person) -> dict[str, Any]:
 def _entries(session: Session, here: Place, person: Person, names: Sequence[tuple[str, int]]) -> dict[str, Any]:
     asked, position = Asked.of_request(here), Position.of_request(here)
     whose = timeline.Person(here.workspace.id, person.ids)
-    wanted = _until(person.as_of, asked.wanted)
+    wanted = without_hidden(session, here, _until(person.as_of, asked.wanted))
     found = max(0, request.args.get("found", 0, type=int))
     if position.linked is not None:
         page = timeline.around(session, whose, wanted, asked.extras, position.linked)
@@ -168,6 +173,17 @@ def _entries(session: Session, here: Place, person: Person, names: Sequence[tupl
         "position": position,
         "found": found + page.event_count if asked.wanted.names else None,
     }
+
+
+def without_hidden(session: Session, here: Place, wanted: events.Filter) -> events.Filter:
+    """The same without hidden events, unless these are asked for."""
+    if wanted.names or _shows_hidden():
+        return wanted
+    return wanted._replace(hidden=dictionary.hidden(session, here.workspace.id).events)
+
+
+def _shows_hidden() -> bool:
+    return request.args.get("hidden") == "show"
 
 
 def _until(as_of: int | None, wanted: events.Filter) -> events.Filter:

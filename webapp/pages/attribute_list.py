@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from flask import request, url_for
 from sqlalchemy.orm import Session
 
-from webapp import attributes, filters, pins, refusals
+from webapp import attributes, dictionary, filters, pins, refusals
 from webapp.pages import addresses, panels, shared
 from webapp.pages.guards import Place
 from webapp.pages.panels import Panel, Person
@@ -59,7 +59,11 @@ def _rows(session: Session, here: Place, person: Person, refused: Refusals) -> d
     everything = shared.attribute_values(session, here, person)
     pinned = pins.of_workspace(session, here.workspace.id)
     text = request.args.get("attribute", "").strip()
-    found = _matching(_all(everything, pinned, refused), text, here)
+    hidden = dictionary.hidden(session, here.workspace.id).attributes
+    everybody = _all(everything, pinned, refused)
+    shows_hidden = request.args.get("hidden") == "show"
+    shown = [row for row in everybody if shows_hidden or row.name not in hidden]
+    found = _matching(shown, text, here)
     most = len(found) if request.args.get("rows") == "all" else MOST_ROWS
     id_ = person.customer.growlytics_id
     return {
@@ -70,6 +74,8 @@ def _rows(session: Session, here: Place, person: Person, refused: Refusals) -> d
         "attribute_text": text,
         "has_many_attributes": len(everything) >= MANY_ATTRIBUTES,
         "all_path": addresses.profile(id_, rows="all"),
+        "hidden_count": len(everybody) - len(shown),
+        "hidden_path": addresses.profile(id_, hidden="show"),
         "may_pin": here.may_edit,
         "pin_path": addresses.beside(url_for("pinning.pin", growlytics_id=id_)),
         "unpin_path": addresses.beside(url_for("pinning.unpin", growlytics_id=id_)),
@@ -96,7 +102,8 @@ def _as_shown(one: attributes.Shown | None, here: Place) -> str:
         return ""
     if isinstance(one.value, bool):
         return filters.yes_no(one.value)
-    return filters.moment(one.value, here.zone) if one.type == "date" else str(one.value)
+    is_date = one.type == "date" and isinstance(one.value, str)
+    return filters.moment(one.value, here.zone) if is_date else str(one.value)
 
 
 def _groups(found: Sequence[Row]) -> list[Group]:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from flask import request
 from sqlalchemy.orm import Session
 
-from webapp import events, htmx, orders, rhythm, tallies
+from webapp import dictionary, events, htmx, orders, rhythm, tallies
 from webapp.db import database
 from webapp.orders import Meaning
 from webapp.pages import shared
@@ -86,7 +86,8 @@ def _numbers(session: Session, here: Place, person: Person) -> Sequence[tuple[st
 
 
 def _names(session: Session, here: Place, person: Person) -> dict[str, Any]:
-    names = _numbers(session, here, person) or ()
+    hidden = dictionary.hidden(session, here.workspace.id).events
+    names = [one for one in _numbers(session, here, person) or () if one[0] not in hidden]
     bars = [(name, number, filtering(event=name)) for name, number in names[:_MOST_NAMES]]
     return {"bars": bars, "few": _FEW_NAMES, "more": len(names) - len(bars), "chosen": request.args.get("event")}
 

@@ -18,7 +18,8 @@ def show(session: Session, here: Place, person: Person) -> ResponseReturnValue:
     """The new entries, below the element that asks for the next ones; 204 where nothing is new."""
     asked, whose = activities.Asked.of_request(here), timeline.Person(here.workspace.id, person.ids)
     seen = _seen()
-    found = None if seen is None else news.since(session, whose, seen, asked.wanted, asked.extras)
+    wanted = activities.without_hidden(session, here, asked.wanted)
+    found = None if seen is None else news.since(session, whose, seen, wanted, asked.extras)
     if found is None:
         return Response(status=204)
     drawn: dict[str, Any] = activities.grouped(session, here, person, found.page, asked, None)

@@ -1,0 +1,138 @@
+"""Looks at a part of the data that tell of all of it: values, who has them, what events carried lately."""
+
+import json
+import math
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import orjson
+from sqlalchemy import Select, and_, func, literal, or_, select, union_all
+from sqlalchemy.orm import Session
+
+from webapp import fitting, lookups
+from webapp.models import Arrived, AttributeValue, Customer, Event
+
+PLACES = 20  # of the index of an attribute's values, evenly spread, from which on values are looked at
+_MOST_CUSTOMERS = 500
+_FEWEST_CARRIERS = 10  # of the sample, to tell how many there are about
+_GOLDEN = (math.sqrt(5) - 1) / 2
+_MOST_EVENTS = 200
+_LARGEST_EVENT = 20_000  # characters of the JSON of an event that is looked at
+_MOST_SAMPLES = 8
+_LONGEST_SAMPLE = 120  # characters
+
+
+class Carried(NamedTuple):
+    """How many customers have an attribute, and some values as JSON, cut short."""
+
+    number: int
+    kind: Literal["exact", "about", "under"]
+    values: Sequence[str] = ()
+
+
+class CarriedByEvents(NamedTuple):
+    """How many of the events that were looked at carried an attribute, and what, cut short."""
+
+    number: int
+    came: Sequence[Any]
+    values: Sequence[str]
+
+
+def spread(workspace_id: int, name: str, at_each: int) -> Select[Any]:
+    """Values of an attribute, former ones too, from all over its part of the index, where they stand by chance.
+
+    `place`: from where on each was met; so many at each at most.
+    """
+    first, last = lookups.everything(workspace_id, name)
+    step = (last - first + 1) // PLACES
+    columns = [getattr(AttributeValue, one) for one in ("customer_id", "name", "original", "is_current")]
+    parts = []
+    for place in range(PLACES):
+        begin = first + place * step
+        part = select(*columns, fitting.beginning.label("value"), literal(place).label("place"))
+        parts.append(part.where(AttributeValue.lookup.between(begin, begin + step - 1)).limit(at_each).subquery())
+    some = union_all(*(select(part) for part in parts)).subquery()
+    whose = (Customer.growlytics_id, Customer.name.label("called"), Customer.system_id)
+    query = select(some, *whose).join(Customer, Customer.id == some.c.customer_id)
+    return query.where(Customer.workspace_id == workspace_id)
+
+
+def values(session: Session, workspace_id: int, name: str) -> list[str]:
+    """Some different present values of an attribute of customers, as JSON, cut short."""
+    rows = session.execute(spread(workspace_id, name, 3))
+    found = dict.fromkeys(row.value for row in rows if row.name == name and row.is_current)
+    return [short(text) for text in found][:_MOST_SAMPLES]
+
+
+def short(text: str) -> str:
+    """The beginning of a text."""
+    return text if len(text) <= _LONGEST_SAMPLE else f"{text[:_LONGEST_SAMPLE]}…"
+
+
+def carried(session: Session, workspace_id: int, names: Collection[str]) -> dict[str, Carried]:
+    """How many customers have these attributes, by customers from everywhere; all of them where they are few."""
+    one = select(Customer.id).where(Customer.id > 0).limit(1)
+    ends = (one.order_by(order).scalar_subquery() for order in (Customer.id, Customer.id.desc()))
+    lowest, highest = (end or 0 for end in session.execute(select(*ends)).one())
+    number = highest - lowest + 1
+    ids = {lowest + int(place * _GOLDEN % 1 * number) for place in range(_MOST_CUSTOMERS)}
+    if number <= _MOST_CUSTOMERS:
+        ids = set(range(lowest, highest + 1))
+    found = {row.name: row for row in session.execute(_carriers(workspace_id, ids, names))} if names else {}
+    times = number / len(ids)
+    return {name: _carried(found.get(name), times) for name in names}
+
+
+def _carriers(workspace_id: int, ids: Collection[int], names: Collection[str]) -> Select[Any]:
+    root = func.coalesce(Customer.root_id, Customer.id)
+    ends = (func.substr(end(AttributeValue.value), 1, _LONGEST_SAMPLE + 1) for end in (func.min, func.max))
+    lowest, highest = ends
+    query = select(
+        AttributeValue.name,
+        func.count(root.distinct()).label("number"),
+        lowest.label("lowest"),
+        highest.label("highest"),
+    )
+    is_one = or_(and_(Customer.id.in_(ids), Customer.root_id.is_(None)), Customer.root_id.in_(ids))
+    query = query.join(AttributeValue, AttributeValue.customer_id == Customer.id).select_from(Customer)
+    query = query.where(Customer.workspace_id == workspace_id, is_one, AttributeValue.is_current)
+    return query.where(AttributeValue.name.in_(names)).group_by(AttributeValue.name)
+
+
+def _carried(row: Any, times: float) -> Carried:
+    """What the sample tells, each of whose customers stands for so many."""
+    if row is None:
+        return Carried(0, "exact") if times == 1 else Carried(_rounded(times * _FEWEST_CARRIERS), "under")
+    values = tuple(dict.fromkeys(short(text) for text in (row.lowest, row.highest)))
+    if times == 1:
+        return Carried(row.number, "exact", values)
+    if row.number < _FEWEST_CARRIERS:
+        return Carried(_rounded(times * _FEWEST_CARRIERS), "under", values)
+    return Carried(_rounded(times * row.number), "about", values)
+
+
+def _rounded(number: float) -> int:
+    """To two digits, as `about` promises no more."""
+    digits = len(str(int(number))) - 2
+    return int(round(number, -digits)) if digits > 0 else round(number)
+
+
+def latest(session: Session, workspace_id: int, event_name: str) -> list[dict[str, Any]]:
+    """The attributes of the newest events of a name, of those that have arrived lately; the last one first."""
+    came = select(Arrived).where(Arrived.workspace_id == workspace_id, Arrived.name == event_name)
+    some = came.order_by(Arrived.id.desc()).limit(_MOST_EVENTS).subquery()
+    is_it = (Event.customer_id == some.c.customer_id) & (Event.reported_at == some.c.reported_at)
+    query = select(Event.attributes).join(some, is_it & (Event.id == some.c.event_id))
+    query = query.where(func.length(Event.attributes) <= _LARGEST_EVENT).order_by(some.c.id.desc())
+    return [orjson.loads(text) for text in session.scalars(query)]
+
+
+def of_events(events: Iterable[dict[str, Any]], names: Iterable[str]) -> dict[str, CarriedByEvents]:
+    """What these events carried of each attribute."""
+    told = list(events)
+    found = {}
+    for name in names:
+        came = [one[name] for one in told if name in one]
+        texts = dict.fromkeys(short(json.dumps(one, ensure_ascii=False)) for one in came)
+        found[name] = CarriedByEvents(len(came), came, list(texts)[:_MOST_SAMPLES])
+    return found
