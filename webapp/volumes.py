@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp import clock, filters, workspaces
+from webapp import clock, days, filters, workspaces
 from webapp.models import DailyCount, Workspace
 
 _FIRST = date(1970, 1, 1)
@@ -46,7 +46,7 @@ class Volume:
             return told
         busiest = max(range(len(self.numbers)), key=lambda place: self.numbers[place])
         day = self.until - timedelta(days=len(self.numbers) - 1 - busiest)
-        return f"{told}, most on {filters.plain_date(day)} ({filters.count(self.numbers[busiest])})"
+        return f"{told}, most on {days.plain_date(day)} ({filters.count(self.numbers[busiest])})"
 
 
 def of_events(session: Session, workspace: Workspace, names: Collection[str], days: int) -> dict[str, Volume]:
