@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests import counted
 from tests.conftest import ENGINES, settings_for
 from tests.installations import SCRIPT, run, run_command
 from tests.server import create_database
 from tests.world import PASSWORD
-from webapp import create_app, migrate, users, workspaces
+from webapp import create_app, migrate, recounts, users, workspaces
 from webapp.cli import commands
 from webapp.config import Settings
 from webapp.db import Database
@@ -368,3 +369,17 @@ def test_embedded_database_is_kept_in_wal_mode(bare: Console) -> None:
     with sqlite3.connect("data/customer-profiles.sqlite3") as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert migrate.missing(Database(settings_for(bare.url).url)) == []
+
+
+def test_recount_says_what_it_counted_and_finds_the_same(ready: Console) -> None:
+    assert ready.sends(ready.done("key", "create", "--name", "Backend").strip()) == 200
+    database = Database(settings_for(ready.url).url)
+    with database.read() as session:
+        before = counted.stored(session, 1)
+    assert before
+    assert ready.done("recount").splitlines()[-1] == "“My shop” is counted."
+    with database.read() as session:
+        assert counted.stored(session, 1) == before
+        assert recounts.due(session) == []
+    database.engine.dispose()
+    assert "there is no workspace “Nowhere”" in ready.refused("recount", "--workspace", "Nowhere")

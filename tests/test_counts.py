@@ -104,7 +104,7 @@ def test_late_login_and_logout_take_the_days_of_what_they_move_along(shop: Shop)
 
 
 def test_visits_count_by_what_they_came_by_and_from_where(shop: Shop) -> None:
-    utm = {"utm": {"source": "Newsletter", "medium": "mail"}, "referrer": "https://mail.example/"}
+    utm: dict[str, Any] = {"utm": {"source": "Newsletter", "medium": "mail"}, "referrer": "https://mail.example/"}
     tell(shop, seen("d1", T0, **GOOGLE, **MUMBAI), seen("d1", T0 + MINUTE, page="/cart", **MUMBAI))
     tell(shop, seen("d2", T0 + DAY, **utm, **BERLIN), seen("d3", T0, page="/"))
     assert _counts(shop, "source") == {("google.com", 0): 1, ("newsletter", 1): 1}

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NoReturn, ParamSpec
 
 import click
-from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -37,7 +36,7 @@ from webapp import (
 from webapp.config import ConfigError, Settings
 from webapp.db import Database
 from webapp.house import House
-from webapp.models import ROLES, Customer, Workspace
+from webapp.models import ROLES, Workspace
 
 P = ParamSpec("P")
 
@@ -359,7 +358,7 @@ def recount(workspace_name: str | None) -> None:
     with database.write() as session:
         workspace = _workspace(session, workspace_name)
         recounts.begin(session, workspace.id, workspace.time_zone)
-        number = session.scalar(select(func.max(Customer.id))) or 0
+        number = recounts.last(session)
     with click.progressbar(length=number, label="Counting") as bar:
         recounts.finish(database, workspace.id, lambda now: bar.update(now.counted - bar.pos))
     click.echo(f"“{workspace.name}” is counted.")

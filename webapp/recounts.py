@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -40,10 +40,14 @@ def begin(session: Session, workspace_id: int, time_zone: str) -> None:
 
 def progress(session: Session, workspace_id: int) -> Progress | None:
     """How far it has come; None where everything is counted."""
-    last = select(func.max(Customer.id)).scalar_subquery()
-    query = select(Counting.counted_to, last).where(Counting.workspace_id == workspace_id)
-    found = session.execute(query).first()
-    return None if found is None or found[0] is None else Progress(found[0], max(found[0], found[1] or 0))
+    counted_to = session.scalar(select(Counting.counted_to).where(Counting.workspace_id == workspace_id))
+    return None if counted_to is None else Progress(counted_to, max(counted_to, last(session)))
+
+
+def last(session: Session) -> int:
+    """The id of the profile made last, of whatever workspace; 0 where there is none."""
+    query = select(Customer.id).where(Customer.id > 0).order_by(Customer.id.desc())
+    return session.scalar(query.limit(1)) or 0
 
 
 def due(session: Session) -> Sequence[int]:
@@ -67,15 +71,15 @@ def _step(session: Session, workspace_id: int) -> Progress | None:
     if notes.counted_to is None:
         return None
     some = _next(session, notes.counted_to)
-    last = session.scalar(select(func.max(Customer.id))) or 0
-    notes.counted_to = some[-1].id if some else last
+    end = last(session)
+    notes.counted_to = some[-1].id if some else end
     note(session, notes, some)
     counts.store(session, workspace_id)
     reached = notes.counted_to
     # Who is being made just now counts what they do themselves.
-    counted_to = None if reached >= last else reached
+    counted_to = None if reached >= end else reached
     session.execute(update(Counting).where(Counting.workspace_id == workspace_id).values(counted_to=counted_to))
-    return None if counted_to is None else Progress(reached, last)
+    return None if counted_to is None else Progress(reached, end)
 
 
 def _next(session: Session, after: int) -> Sequence[Any]:
