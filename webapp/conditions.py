@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Literal, get_args
 
-from webapp import clock
+from webapp import clock, tags
 
 MOST = 20  # conditions of one list
 LONGEST = 1000  # characters of one
@@ -95,7 +95,18 @@ class Did:
         return _written(lambda name: f"{verb} {name}{times}{self.range}", self.event, self)
 
 
-Condition = Compared | Having | Seen | Did
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A tag, as it is kept, is on a profile of the person; or it isn't."""
+
+    tag: str
+    is_so: bool = True
+
+    def __str__(self) -> str:
+        return f"tag = {self.tag}" if self.is_so else f"not tag {self.tag}"
+
+
+Condition = Compared | Having | Seen | Did | Tagged
 
 
 def _written(form: Callable[[str], str], name: str, meant: Condition) -> str:
@@ -114,6 +125,7 @@ _FORMS: dict[str, re.Pattern[str]] = {
     kind: re.compile(form, re.DOTALL | re.ASCII)
     for kind, form in {
         "seen": rf"(?P<which>first|last) seen{_RANGE}",
+        "tagged": r"(?:(?P<on>tag =)|not tag|tag !=)(?: (?P<tag>.*))?",
         "compared": rf"{_NAME} (?P<comparison>=|!=|>|<|contains)(?: (?P<value>.*))?",
         "having": rf"(?P<verb>has|lacks) {_NAME}",
         "did": rf"did(?P<not> not)? {_NAME}(?: (?P<times>\d+) times?)?{_RANGE}",
@@ -162,11 +174,21 @@ def _did(found: re.Match[str]) -> Condition:
     return Did(_name(found), times, found["not"] is None, _range(found))
 
 
+def _tagged(found: re.Match[str]) -> Condition:
+    tag = tags.fold(found["tag"] or "")
+    if not tag:
+        raise WrongError("The tag is missing")
+    if len(tag) > tags.LONGEST:
+        raise WrongError(f"A tag has at most {tags.LONGEST} characters")
+    return Tagged(tag, found["on"] is not None)
+
+
 _MADE: dict[str, Callable[[re.Match[str]], Condition]] = {
     "seen": _seen,
     "compared": _compared,
     "having": _having,
     "did": _did,
+    "tagged": _tagged,
 }
 
 
@@ -219,6 +241,8 @@ def in_words(condition: Condition) -> tuple[str, str]:
             often = "" if times == 1 else f" {'at least' if is_so else 'less than'} {times:,} times"
             verb = "done" if is_so or times > 1 else "not done"
             return event, f"{verb}{often}{_range_in_words(range_)}"
+        case Tagged(tag, is_so):
+            return "Tagged" if is_so else "Not tagged", tag
 
 
 def _range_in_words(range_: Range) -> str:

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from webapp import attributes, comparing, conditions, lookups, registry, workspaces
 from webapp.comparing import Test
-from webapp.conditions import Compared, Condition, Did, Having, Seen, WrongError
-from webapp.models import AttributeValue, Customer, Event, EventCount, Workspace
+from webapp.conditions import Compared, Condition, Did, Having, Seen, Tagged, WrongError
+from webapp.models import AttributeValue, Customer, Event, EventCount, Tag, Workspace
 
 MOST_CANDIDATES = 3_000
 _AT_ONCE = 500  # customers in one question
@@ -140,7 +140,7 @@ def _prepared(condition: Condition, types: Mapping[str, str], workspace: Workspa
             return _OfValue(attribute, is_so)
         case Did(event, times, is_so, range_):
             return _OfEvents(event, times, is_so, *range_.bounds(zone))
-        case Seen():
+        case Seen() | Tagged():
             return None
 
 
@@ -167,6 +167,7 @@ class Matching:
         self._events = [one for one in prepared if isinstance(one, _OfEvents)]
         zone = workspaces.zone(workspace)
         self._seen = [(one.which, *one.range.bounds(zone)) for one in some if isinstance(one, Seen)]
+        self._tags = [one for one in some if isinstance(one, Tagged)]
 
     def candidates(self) -> list[int] | None:
         """The ids of all profiles whose person may pass, where an index tells that they are few; else None."""
@@ -190,10 +191,14 @@ class Matching:
         for did in self._events:
             if did.is_so:
                 yield select(EventCount.customer_id).where(EventCount.name == did.name)
+        for tagged in self._tags:
+            if tagged.is_so:
+                yield select(Tag.customer_id).where(Tag.workspace_id == workspace_id, Tag.name == tagged.tag)
 
     def test(self, rows: Sequence[Row], budget: int) -> Tested:
         """Test rows in their order, as many as may be tested within a budget, and one at least."""
         left = [row for row in rows if self._was_seen(row)]
+        left = self._with_tags(left)
         left = self._with_values(left)
         left, open_ = self._with_counts(left)
         number = len(rows)
@@ -212,6 +217,12 @@ class Matching:
             if (since is not None and at < since) or (until is not None and at >= until):
                 return False
         return True
+
+    def _with_tags(self, rows: list[Row]) -> list[Row]:
+        if not self._tags or not rows:
+            return rows
+        found = _tags(self._session, [row.id for row in rows], {one.tag for one in self._tags})
+        return [row for row in rows if all((one.tag in found[row.id]) == one.is_so for one in self._tags)]
 
     def _with_values(self, rows: list[Row]) -> list[Row]:
         basics = [one for one in self._values if one.name in registry.RESERVED]
@@ -285,6 +296,16 @@ def values_of(session: Session, roots: Sequence[int], names: Iterable[str]) -> M
             theirs[one.name] = one
     plain = {root: {name: json.loads(one.value) for name, one in theirs.items()} for root, theirs in found.items()}
     return defaultdict(dict, plain)
+
+
+def _tags(session: Session, roots: Sequence[int], names: set[str]) -> Mapping[int, set[str]]:
+    """Which of these tags are on the persons with these roots."""
+    profiles = _profiles(session, roots)
+    query = select(Tag.customer_id, Tag.name).where(Tag.customer_id.in_(list(profiles)), Tag.name.in_(sorted(names)))
+    found: dict[int, set[str]] = defaultdict(set)
+    for id_, name in session.execute(query):
+        found[profiles[id_]].add(name)
+    return found
 
 
 def _counts(session: Session, roots: Sequence[int], names: set[str]) -> Mapping[int, Mapping[str, int]]:

@@ -26,7 +26,7 @@ WHERE = (
     "City = Pune", "City != Pune", "Loyalty Points = 17", "Loyalty Points > 4000", "has Preference 01", "lacks City",
     "email contains info", "did Purchased 2 times", "did not Purchased", "did Purchased in 30 days",
     "did Purchased 2 times from 2025-01-01 to 2026-01-31", "did Nothing", "first seen in 30 days",
-    "last seen from 2025-01-01 to 2025-06-30",
+    "last seen from 2025-01-01 to 2025-06-30", "tag = tag 17", "not tag tag 17", "tag = nobody's",
 )  # fmt: skip
 ORIGIN = "https://shop.example"
 # So many that PostgreSQL, which reads small tables whole, decides as it would for a million.

@@ -1,18 +1,15 @@
-"""The panel of what people have written on a profile: notes and tags."""
+"""What people have written on a profile: the panel of notes, and the tags in its header."""
 
 from typing import Any
 
+from flask import url_for
 from sqlalchemy.orm import Session
 
 from webapp import notes, tags
+from webapp.conditions import Tagged
 from webapp.pages import addresses, panels
 from webapp.pages.guards import Place
 from webapp.pages.panels import Panel, Person
-
-
-def read(session: Session, here: Place, person: Person) -> dict[str, Any]:
-    """The panel."""
-    return {**tags_of(session, here, person), **notes_of(session, here, person)}
 
 
 def tags_of(session: Session, here: Place, person: Person) -> dict[str, Any]:
@@ -23,9 +20,15 @@ def tags_of(session: Session, here: Place, person: Person) -> dict[str, Any]:
     return {
         **_forms(here, person),
         "tags": found,
+        "listing": _listing,
         "suggested": [name for name in suggested if name not in names],
         "longest_tag": tags.LONGEST,
     }
+
+
+def _listing(tag: str) -> str:
+    """Where the list of everybody with a tag is."""
+    return url_for("people.index", where=str(Tagged(tag)))
 
 
 def notes_of(session: Session, here: Place, person: Person) -> dict[str, Any]:
@@ -43,4 +46,4 @@ def _may_write(here: Place, person: Person) -> bool:
     return here.may_edit and person.as_of is None
 
 
-PANEL = Panel("notes", "Notes and tags", read)
+PANEL = Panel("notes", "Notes", notes_of)

@@ -58,14 +58,18 @@ def remove(growlytics_id: str, note_id: int) -> ResponseReturnValue:
 def tag(growlytics_id: str) -> ResponseReturnValue:
     """Put a tag on the profile."""
     text, user_id = request.form.get("tag", ""), place().user_id
-    return _done(growlytics_id, lambda session, whose: tags.add(session, whose.customer, whose.ids, user_id, text))
+
+    def work(session: Session, whose: _Whose) -> None:
+        tags.add(session, whose.customer, whose.ids, user_id, text)
+
+    return _done(growlytics_id, work, "summary")
 
 
 @door.post("/tags/removal")
 def untag(growlytics_id: str) -> ResponseReturnValue:
     """Take a tag off the person."""
     text = request.form.get("tag", "")
-    return _done(growlytics_id, lambda session, whose: tags.remove(session, whose.ids, text))
+    return _done(growlytics_id, lambda session, whose: tags.remove(session, whose.ids, text), "summary")
 
 
 def _own(session: Session, here: Place, whose: _Whose, note_id: int) -> Note:
@@ -75,7 +79,7 @@ def _own(session: Session, here: Place, whose: _Whose, note_id: int) -> Note:
     return found
 
 
-def _done(growlytics_id: str, work: Callable[[Session, _Whose], None]) -> ResponseReturnValue:
+def _done(growlytics_id: str, work: Callable[[Session, _Whose], None], panel: str = "notes") -> ResponseReturnValue:
     """Do it, and go back to the panel that the form stands in; htmx goes along and gets its part of it alone."""
     workspace_id = place().workspace.id
 
@@ -87,4 +91,4 @@ def _done(growlytics_id: str, work: Callable[[Session, _Whose], None]) -> Respon
         database().transact(whole)
     except (notes.ImpossibleError, tags.ImpossibleError) as error:
         flash(str(error), "trouble")
-    return redirect(f"{addresses.profile(growlytics_id)}#notes", 303)
+    return redirect(f"{addresses.profile(growlytics_id)}#{panel}", 303)

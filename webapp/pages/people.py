@@ -8,8 +8,8 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webapp import clock, columns, customers, exports, htmx, search, segments, views
-from webapp.conditions import COMPARISONS, Compared, Did, Having
+from webapp import clock, columns, customers, exports, htmx, search, segments, tags, views
+from webapp.conditions import COMPARISONS, Compared, Did, Having, Tagged
 from webapp.cursors import Cursor
 from webapp.db import database
 from webapp.models import Segment
@@ -20,7 +20,9 @@ from webapp.views import View
 door = Blueprint("people", __name__, url_prefix="/customers")
 
 # Fields of the forms on the page, which become a filter or a column in the URL.
-_ADDING = {"attribute", "comparison", "value", "event", "performed", "times", "seen", "from", "to", "days"}
+_ADDING = {
+    "attribute", "comparison", "value", "event", "performed", "times", "seen", "from", "to", "days", "tagged", "tag",
+}  # fmt: skip
 
 
 @door.get("")
@@ -83,6 +85,7 @@ def _shown(session: Session, here: Place, view: View) -> dict[str, Any]:
         "stopped": customers.stopped(session, here.workspace.id),
         "attribute_names": columns.attribute_names(session, here.workspace.id),
         "event_names": columns.event_names(session, here.workspace.id),
+        "tag_names": tags.of_workspace(session, here.workspace.id),
         **_columns(view),
         **_beside(view, page),
     }
@@ -155,6 +158,8 @@ def _added() -> str | None:
         return f"{Did(said.get('event', '').strip(), number, said['performed'] != 'not')}{_range()}"
     if "seen" in said:
         return f"{'first' if said['seen'] == 'first' else 'last'} seen{_range()}"
+    if "tagged" in said:
+        return str(Tagged(tags.fold(said.get("tag", "")), said["tagged"] != "not"))
     return None
 
 

@@ -66,10 +66,11 @@ def _to_person(session: Session, member: Customer) -> ResponseReturnValue:
 
 
 def _summary(session: Session, here: Place, person: Person) -> dict[str, Any]:
+    tags = note_list.tags_of(session, here, person)
     if person.as_of is None:
-        return {"known": {name: getattr(person.customer, name) for name in RESERVED}}
+        return {**tags, "known": {name: getattr(person.customer, name) for name in RESERVED}}
     then = attributes.of_person(session, here.workspace.id, person.ids, person.as_of)
-    return {"known": {one.name: one.value for one in then if one.name in RESERVED}}
+    return {**tags, "known": {one.name: one.value for one in then if one.name in RESERVED}}
 
 
 def _acquisition(session: Session, _here: Place, person: Person) -> dict[str, Any]:
