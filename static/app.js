@@ -77,6 +77,23 @@ for (const box of document.querySelectorAll("[data-keys]")) {
   box.addEventListener("change", () => localStorage.setItem("keys", box.checked ? "on" : "off"));
 }
 
+// A box that lies over the page closes by a click beside it and by Escape, which gives the focus back to what opened it.
+
+const OPEN_BOXES = ":is(.menu, .tool)[open]";
+
+document.addEventListener("click", (event) => {
+  for (const box of document.querySelectorAll(OPEN_BOXES)) if (!box.contains(event.target)) box.open = false;
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+  for (const box of document.querySelectorAll(OPEN_BOXES)) {
+    const isHere = document.activeElement === document.body || box.contains(document.activeElement);
+    box.open = false;
+    if (isHere) box.querySelector("summary").focus();
+  }
+});
+
 // A swap keeps the focus: on what is the same in the new part of the page, with what has been typed meanwhile.
 
 let left = null;

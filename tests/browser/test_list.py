@@ -89,6 +89,69 @@ def test_filters_columns_and_segments_without_javascript(chromium: Browser, back
     context.close()
 
 
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.usefixtures("_people")
+def test_box_closes_by_escape_and_by_a_click_beside_it(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto("/customers?where=City+%3D+Pune")
+    for words in ("Add a filter", "Columns", "Save as segment"):
+        summary = page.locator("summary", has_text=words)
+        box = page.locator("details", has=summary).locator(".tool-box")
+        summary.click()
+        field = box.locator("input:not([type=hidden], [type=checkbox])").first
+        field.click()
+        expect(box).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(box).to_be_hidden()
+        expect(summary).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(box).to_be_visible()
+        page.get_by_role("heading", name="Customer Profiles").click()
+        expect(box).to_be_hidden()
+
+
+@pytest.mark.usefixtures("_people")
+def test_escape_elsewhere_leaves_the_focus_there(page: Page) -> None:
+    page.goto("/customers")
+    page.locator("summary", has_text="Columns").click()
+    search = page.get_by_role("searchbox", name="Search customers")
+    search.focus()
+    page.keyboard.press("Escape")
+    expect(page.locator(".tool[open]")).to_have_count(0)
+    expect(search).to_be_focused()
+
+
+@pytest.mark.parametrize("has_scripts", [True, False])
+@pytest.mark.usefixtures("_people")
+def test_tag_leads_from_a_profile_to_the_list_and_filters_it(
+    chromium: Browser, backend: Backend, has_scripts: bool
+) -> None:
+    context = chromium.new_context(base_url=backend.url, java_script_enabled=has_scripts)
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    sign_in(page)
+    for who, tags in (("A-1", ["VIP", "angry"]), ("A-2", ["vip"])):
+        page.goto(f"/customers?q={who}")
+        page.locator("tbody .row-link").click()
+        for tag in tags:
+            page.get_by_label("A new tag").fill(tag)
+            page.get_by_role("button", name="Add the tag").click()
+            expect(page.locator("#summary .tag", has_text=tag.lower())).to_be_visible()
+    page.get_by_role("link", name="Everybody tagged vip").click()
+    expect(page).to_have_url(re.compile(r"/customers\?where=tag\+(%3D|=)\+vip$"))
+    assert sorted(_rows(page)) == ["Asha Rao", "Ravi Iyer"]
+    page.locator("summary", has_text="Add a filter").click()
+    by_tag = page.locator("form", has=page.get_by_role("heading", name="By tag"))
+    by_tag.get_by_label("Tagged").select_option("has not")
+    by_tag.get_by_label("Tag", exact=True).fill("Angry")
+    by_tag.get_by_role("button").click()
+    assert _rows(page) == ["Ravi Iyer"]
+    expect(page.get_by_role("list", name="Filters")).to_contain_text("Tagged vip")
+    page.get_by_role("link", name="Take away the filter Tagged vip").click()
+    assert sorted(_rows(page)) == ["Meera Nair", "Ravi Iyer"]
+    context.close()
+
+
 @pytest.mark.usefixtures("_people")
 def test_what_is_shown_is_exported(page: Page) -> None:
     page.goto("/customers?where=City+%3D+Pune&column=system_id&column=attribute:Points")
