@@ -1,4 +1,4 @@
-// What the timeline can't do by HTML alone: the browser's time zone, menus that close, and new events by themselves.
+// What the timeline can't do by HTML alone: the browser's time zone, and new events by themselves.
 
 const FIRST_DELAY = 5_000, LONGEST_DELAY = 120_000; // ms between two questions for news
 let delay = FIRST_DELAY, timer, unread = 0, kept = null;
@@ -18,11 +18,16 @@ function settle(element) {
 }
 
 // Of two heads of the same day or visit in a row, the upper one is enough: what stands between them belongs together.
+// Of what was on no visit the lower one is right: it tells when that began.
 function joinParts() {
   let above = null;
   for (const head of document.querySelectorAll(".timeline > [data-part]")) {
-    if (head.dataset.part === above) head.remove();
-    above = head.dataset.part;
+    const isSame = head.dataset.part === above?.dataset.part;
+    if (isSame && head.dataset.part !== "none") head.remove();
+    else {
+      if (isSame) above.replaceWith(head);
+      above = head;
+    }
   }
 }
 
@@ -32,19 +37,6 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (!event.detail.elt.matches("#activities form")) return;
   const fields = event.detail.formData; // without those that say nothing: the address stays short
   for (const [name, value] of [...fields]) if (value === "") fields.delete(name);
-});
-
-document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
-});
-
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  for (const menu of document.querySelectorAll(".menu[open]")) {
-    const hasFocus = menu.contains(document.activeElement);
-    menu.open = false;
-    if (hasFocus) menu.querySelector("summary").focus();
-  }
 });
 
 // News

@@ -145,6 +145,59 @@ def test_news_appear_on_top_and_leave_the_reader_where_they_are(window: Page, ba
     expect(window.locator("details.event").first).to_contain_text("Searched for “pan”")
 
 
+@pytest.mark.parametrize("by", ["visit", "day"])
+def test_news_join_the_visit_or_day_that_is_on_top(window: Page, backend: Backend, path: str, by: str) -> None:
+    def tell(name: str) -> None:
+        backend.send("/msv_cevt", {"did": "phone", "name": name, "timestamp": clock.now()})
+
+    def heads() -> list[str]:
+        return window.locator(".visit").all_inner_texts()
+
+    now = clock.now()
+    backend.send("/msv_cs_id", {"did": "phone", "clientCustomerId": "u1", "timestamp": now - 10 * clock.MINUTE})
+    backend.send("/msv_cevt", {"did": "phone", "name": "Opened", "timestamp": now - 9 * clock.MINUTE})
+    window.goto(f"{path}?by={by}")
+    window.get_by_label("Live", exact=True).check()
+    expect(window).to_have_url(re.compile("live=1"))
+    events = window.locator("details.event")
+    expect(events.first).to_contain_text("Opened")
+    before = heads()
+    for name in ("Scrolled", "Tapped"):
+        tell(name)
+        expect(events.first).to_contain_text(name, timeout=15_000)
+    if by == "visit":
+        assert len(heads()) == len(before)
+        assert "3 events" in heads()[0]
+        assert heads()[1:] == before[1:]
+    backend.event("u1", "Refunded", clock.now())  # by the shop's server, while the visit goes on
+    backend.event("u1", "Search", clock.now() + 1, query="mug")
+    expect(events.first).to_contain_text("Searched for “mug”", timeout=15_000)
+    names = window.locator("details.event > summary").all_inner_texts()[:6]
+    told = window.locator(".visit p, .day").all_inner_texts()[:4]
+    window.reload()
+    expect(events.first).to_contain_text("Searched for “mug”")
+    assert window.locator("details.event > summary").all_inner_texts()[:6] == names
+    assert window.locator(".visit p, .day").all_inner_texts()[:4] == told
+
+
+def test_news_on_no_visit_join_what_was_on_none(window: Page, backend: Backend, path: str) -> None:
+    backend.event("u1", "Packed", clock.now() - clock.MINUTE)
+    window.goto(f"{path}?by=visit")
+    window.get_by_label("Live", exact=True).check()
+    expect(window).to_have_url(re.compile("live=1"))
+    heads = window.locator(".visit").all_inner_texts()
+    read = window.locator("details.event").nth(20)
+    read.scroll_into_view_if_needed()
+    top = read.bounding_box()
+    backend.event("u1", "Sent", clock.now())
+    expect(window.locator("#new-events")).to_have_text("1 new event", timeout=15_000)
+    still = window.locator("details.event").nth(21).bounding_box()
+    assert top is not None
+    assert still is not None
+    assert abs(top["y"] - still["y"]) <= 1
+    assert window.locator(".visit").all_inner_texts() == heads
+
+
 def test_choices_work_without_javascript(chromium: Browser, backend: Backend, path: str) -> None:
     context = chromium.new_context(base_url=backend.url, java_script_enabled=False)
     page = context.new_page()
