@@ -148,6 +148,39 @@ def test_link_to_an_event_shows_it_open_among_its_neighbours(
 # Clocks and zones
 
 
+def test_history_that_was_loaded_is_told_once_and_by_each_event_when_it_is_opened(
+    shop: Shop, alice: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "came in together on 29 Apr 2026, long after they happened."
+    with monkeypatch.context() as patch:
+        for number in range(6):
+            patch.setattr(clock, "now", lambda number=number: T0 + 50 * DAY + number * MINUTE)
+            shop.event(f"Bought {number}", T0 + number * DAY)
+        patch.setattr(clock, "now", lambda: T0 + 60 * DAY)
+        shop.event("Straggler", T0 + 2 * DAY + 1)
+        shop.event("At once", T0 + 60 * DAY)
+    for by in ("day", "visit"):
+        shown = page(alice, f"{shop.profile_path()}?by={by}")
+        said = re.findall(r'<p class="aside backfill">.*?</p>|<details class="event".*?</summary>', shown, re.DOTALL)
+        assert words(said[1]) == f"The next 3 events {told}"
+        assert words(said[6]) == f"The next 3 events {told}"
+        assert [words(one).split(" ", 1)[1] for one in (*said[2:6], *said[7:10])] == [
+            "Bought 5", "Bought 4", "Bought 3", "Straggler late by 57 days", "Bought 2", "Bought 1", "Bought 0",
+        ]  # fmt: skip
+        assert "received 29 Apr 2026, 17:35, 45 days later" in words(shown)
+
+
+def test_two_late_events_each_say_so(shop: Shop, alice: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(clock, "now", lambda: T0 + 50 * DAY)
+        for number in range(2):
+            shop.event(f"Bought {number}", T0 + number * DAY)
+    shown = words(page(alice, shop.profile_path()))
+    assert "late by 50 days" in shown
+    assert "late by 49 days" in shown
+    assert "came in together" not in shown
+
+
 @pytest.mark.parametrize(
     ("late", "words_"),
     [(0, None), (MINUTE, None), (-MINUTE, None), (3 * HOUR, "late by 3 h"), (50 * DAY, "late by 50 days"),

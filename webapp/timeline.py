@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import UnaryExpression, case, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from webapp import events, registry, visits
+from webapp import clock, events, registry, visits
 from webapp.cursors import Cursor
 from webapp.events import NEWEST, Start
 from webapp.models import ApiKey, AttributeValue, Customer, Merge, User
@@ -22,6 +22,7 @@ _FEW = 10  # entries above the one that a link leads to
 # More than fit on a page: the whole of a millisecond has to be there, in which a hundred attributes can be set.
 _LIMIT = 500
 _END_OF_TIME = 2**62
+_FEWEST_IN_BACKFILL = 3  # events; fewer may as well have waited on a phone without a network
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,43 @@ class Page:
     def event_count(self) -> int:
         """How many of the entries are events."""
         return sum(entry.kind == "event" for entry in self.entries)
+
+    @property
+    def backfills(self) -> dict[Cursor, "Backfill"]:
+        """Those among the events that came in together, long after they happened: by the place of each event."""
+        shown = [entry.item for entry in self.entries if entry.kind == "event"]
+        found: dict[Cursor, Backfill] = {}
+        for run in _runs(shown):
+            is_long_after = any(event.received_at - event.reported_at > 2 * clock.DAY for event in run)
+            if len(run) >= _FEWEST_IN_BACKFILL and is_long_after:
+                at = max(event.received_at for event in run)
+                found |= dict.fromkeys((event.cursor for event in run), Backfill(run[0].cursor, len(run), at))
+        return found
+
+
+class Backfill(NamedTuple):
+    """Events in a row that were loaded after the fact, as a history is: the place of the uppermost, how many they are,
+    and when the last of them came in (epoch ms).
+    """
+
+    top: Cursor
+    number: int
+    received_at: int
+
+
+def _runs(shown: Sequence[events.Shown]) -> list[list[events.Shown]]:
+    """Events in a row all of which came in more than an hour late, and each within an hour of the one above."""
+    runs: list[list[events.Shown]] = []
+    last: events.Shown | None = None
+    for event in shown:
+        if event.received_at - event.reported_at > clock.HOUR:
+            if last is None or abs(event.received_at - last.received_at) > clock.HOUR:
+                runs.append([])
+            runs[-1].append(event)
+            last = event
+        else:
+            last = None
+    return runs
 
 
 class Person(NamedTuple):
