@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from flask import request
 from sqlalchemy.orm import Session
 
-from webapp import devices, events, filters, news, timeline
+from webapp import devices, events, filters, news, tallies, timeline
 from webapp.cursors import Cursor
 from webapp.events import NEWEST, Start
 from webapp.pages import zones
@@ -120,7 +120,11 @@ _STARTS = {
 
 def read(session: Session, here: Place, person: Person) -> dict[str, Any]:
     """The panel: a page of entries, and all that there is to choose from."""
-    names = events.names(session, person.ids)
+    is_small = person.customer.event_count <= tallies.FEW
+    if person.as_of is not None and is_small:
+        names = events.names_until(session, person.ids, person.as_of + 1)
+    else:
+        names = events.names(session, person.ids)
     drawn = _entries(session, here, person, names)
     asked: Asked = drawn["asked"]
     chosen = [(name, number) for name, number in names if name in asked.wanted.names]
@@ -130,6 +134,7 @@ def read(session: Session, here: Place, person: Person) -> dict[str, Any]:
     return {
         **drawn,
         "choices": chosen + missing + others,
+        "has_numbers": person.as_of is None or is_small,  # else they would be those of today
         "has_filter": asked.wanted != events.Filter(),
         "is_chosen": bool(asked.link.keys() - {"zone", "live"}),
         "has_more_names": len(names) > len(chosen) + len(others),
