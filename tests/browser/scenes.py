@@ -9,13 +9,15 @@ from werkzeug.routing import Rule
 
 from tests.visitors import CHROME, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell
 from tests.world import Shop
-from webapp import demo, keys, users
-from webapp.models import Customer, Event, Workspace
+from webapp import demo, keys, notes, segments, tags, users
+from webapp.columns import BUILT_IN
+from webapp.models import Customer, Event, User, Workspace
 
 ORDINARY = 60  # customers: with the visitors among them, more than a page of the list
 ARABIC = "مرحبا بالعالم " * 12
 EMOJI = "👩‍👩‍👧‍👦🏳️‍🌈" * 30
 LONG = "w" * 255  # also as a System ID
+_COLUMNS = (*BUILT_IN, "attribute:City", f"attribute:00 {'x' * 46}")
 # What stands at the end of an address beside the page itself, by endpoint.
 STATES = {
     "people.index": [
@@ -24,6 +26,8 @@ STATES = {
         "?sort=created",
         "?q=a",
         "?q=nobody+at+all",
+        "?where=tag+%3D+3+vip&where=first+seen+in+3000+days&where=nonsense",
+        "?sort=created&" + "&".join(f"column={key}" for key in _COLUMNS),
     ],
     "profile.show": ["?by=visit&show=visit&show=change&show=merge", "?event=nothing+like+it", "?attribute=a&q=a"],
     "profile.history": ["?attribute=email"],
@@ -40,6 +44,7 @@ def ordinary(shop: Shop) -> None:
     """Some shoppers of the demonstration, and a browser key on the website's settings."""
     demo.fill(shop.database, shop.workspace, ORDINARY, lambda _: None)
     _website(shop, "Website")
+    _written(shop, 4)
 
 
 def overfull(shop: Shop) -> None:
@@ -67,6 +72,23 @@ def overfull(shop: Shop) -> None:
         for number in range(5):
             keys.create(session, shop.workspace.id, f"{number}{'K' * 99}")
     _website(shop, "B" * 100)
+    _written(shop, 30)
+
+
+def _written(shop: Shop, number: int) -> None:
+    """So many tags and notes on the customer with the most events, and twice as many segments with long names."""
+    with shop.database.write() as session:
+        of_shop = select(Customer).where(Customer.workspace_id == shop.workspace.id, Customer.system_id.is_not(None))
+        customer_ = session.scalars(of_shop.order_by(Customer.event_count.desc()).limit(1)).one()
+        user_id = session.scalars(select(User.id)).one()
+        for place in range(number):
+            text = (ARABIC, EMOJI, "W" * 3000, "Called.\n" * 20)[place % 4]
+            notes.add(session, [customer_.id], customer_.id, user_id, text)
+            word = ("x" * 40, "مرحبا", EMOJI[:11], "vip")[place % 4]
+            tags.add(session, customer_, [customer_.id], user_id, f"{place} {word}")
+        for place in range(2 * number):
+            name = f"{place:02} {('W' * 55, 'مرحبا بالعالم ' * 3, '🏳️‍🌈' * 8, 'Bought twice')[place % 4]}"
+            segments.create(session, shop.workspace.id, name, f"where=did+Viewed+{place + 1}+times")
 
 
 def _website(shop: Shop, name: str) -> None:
@@ -92,6 +114,7 @@ def empty(shop: Shop) -> None:
     with shop.database.write() as session:
         workspace = session.get_one(Workspace, shop.workspace.id)
         workspace.name, workspace.allowed_origins, workspace.login_secret = "My shop", "", None
+        workspace.order_event = workspace.amount_attribute = workspace.placeholder_ids = None
 
 
 def addresses(shop: Shop) -> list[str]:

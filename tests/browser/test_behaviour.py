@@ -7,8 +7,10 @@ import pytest
 from playwright.sync_api import Page, Route, ViewportSize, expect
 
 from tests import server
+from tests.browser import scenes
 from tests.browser.conftest import DESK, NOON, PHONE, Backend
 from tests.server import LiveServer
+from tests.world import Shop
 
 SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 ERROR_PAGE = "<main><h1>The database can't be reached</h1><p>Nothing is lost.</p></main>"
@@ -109,6 +111,46 @@ def test_nothing_jumps(page: Page, size: ViewportSize) -> None:
     _profile(page)
     page.wait_for_timeout(300)
     assert page.evaluate("shifted") < 0.01
+
+
+@pytest.mark.parametrize("width", [375, 768])
+def test_bar_leads_to_every_part_of_a_profile_in_one_column(page: Page, backend: Backend, width: int) -> None:
+    for number in range(60):
+        backend.event("A-1001", "Viewed", NOON - number * 60_000)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.add_init_script(SHIFTS)
+    _profile(page)
+    bar = page.get_by_role("navigation", name="On this page")
+    below = bar.bounding_box()
+    assert below is not None
+    for words in bar.get_by_role("link").all_inner_texts():
+        link = bar.get_by_role("link", name=words)
+        link.click()
+        part = page.locator(link.get_attribute("href") or "")
+        expect(part.get_by_role("heading").first).to_be_in_viewport(ratio=1)
+        box = part.bounding_box()
+        assert box is not None
+        assert box["y"] >= below["height"]
+    assert page.evaluate("shifted") < 0.01
+    bar.get_by_role("link", name="Activities").click()
+    expect(page.locator("details.event")).to_have_count(62)  # older ones have come, and push nothing away
+    assert page.locator(".panels section").last.get_attribute("id") == "activities"
+
+
+def test_wide_window_needs_no_bar(page: Page) -> None:
+    page.set_viewport_size(DESK)
+    _profile(page)
+    expect(page.locator(".jumps")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [375, 768, 1440])
+def test_nothing_is_wider_than_the_window_however_much_there_is(page: Page, shop: Shop, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    scenes.overfull(shop)
+    pages = scenes.open_pages(page, shop, most=3)
+    wide = [path for path in pages if page.evaluate("document.documentElement.scrollWidth") > width]
+    scenes.empty(shop)
+    assert not wide
 
 
 def test_back_and_reload_show_the_same_page(page: Page) -> None:
