@@ -26,14 +26,16 @@ SECRET = "a secret for tests only"
 class LiveServer:
     """`customer-profiles serve` over one database. `key` is an API key of its first workspace.
 
-    `folder` holds its log, and is where it runs, so that no `.env` of a checkout is read.
+    `folder` holds its log, and is where it runs, so that no `.env` of a checkout is read. `settings`: further ones, as
+    the environment has them.
     """
 
     key: str
 
-    def __init__(self, database_url: str, folder: Path) -> None:
+    def __init__(self, database_url: str, folder: Path, **settings: str) -> None:
         self.database_url = database_url
         self.folder = folder
+        self.settings = settings
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -103,13 +105,14 @@ class LiveServer:
             return False
 
     def _environment(self) -> dict[str, str]:
-        return environment(DATABASE_URL=self.database_url, PORT=str(self.port), SECRET_KEY=SECRET)
+        told = {"DATABASE_URL": self.database_url, "PORT": str(self.port), "SECRET_KEY": SECRET}
+        return environment(**told, **self.settings)
 
 
 @contextmanager
-def live(database_url: str, folder: Path) -> Iterator[LiveServer]:
-    """A running server on a database, which may be empty, and a key made for it."""
-    server = LiveServer(database_url, folder)
+def live(database_url: str, folder: Path, **settings: str) -> Iterator[LiveServer]:
+    """A running server on a database, which may be empty, with further settings, and a key made for it."""
+    server = LiveServer(database_url, folder, **settings)
     server.run("init")
     server.key = server.run("key", "create", "--name", "Backend")
     try:

@@ -36,7 +36,7 @@ _UNSTICK = """for (const one of document.querySelectorAll("*"))
 def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A real server on SQLite: pages look the same with both engines."""
     folder = tmp_path_factory.mktemp("live")
-    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
+    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder, DEMO_SHOP="1") as started:
         yield started
 
 
@@ -68,7 +68,10 @@ def _violations_in_both_themes(page: Page) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+
+
+@SIZES
 def test_axe_finds_nothing_on_any_page(page: Page, filled: Shop, size: Any) -> None:
     page.set_viewport_size(size)
     seen, found = 0, []
@@ -126,5 +129,28 @@ def test_axe_finds_nothing_in_the_box_of_a_part_that_did_not_come(rough_page: Pa
     page.get_by_role("searchbox", name="Search customers").fill("a")
     expect(page.get_by_role("alert")).to_contain_text("You are signed out.")
     found = _violations_in_both_themes(page)
+    scenes.empty(shop)
+    assert not found, "\n\n".join(found)
+
+
+@SIZES
+def test_axe_finds_nothing_in_the_demonstration_shop(page: Page, shop: Shop, size: Any) -> None:
+    page.set_viewport_size(size)
+    found = []
+    for path in ("", "?room=garden", "/products/mug", "/cart", "/login", "/products/none"):
+        page.goto(f"/demo-shop{path}")
+        found += _violations_in_both_themes(page)
+    page.goto("/demo-shop/products/lamp")
+    page.get_by_role("button", name="Add to cart").click()
+    expect(page.get_by_role("heading", name="Your cart")).to_be_visible()
+    found += _violations_in_both_themes(page)
+    page.get_by_role("button", name="Buy").click()
+    expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
+    found += _violations_in_both_themes(page)
+    page.goto("/demo-shop/login")
+    page.get_by_role("button", name="Anna Berg").click()
+    expect(page.get_by_role("heading", name="Welcome, Anna Berg")).to_be_visible()
+    page.get_by_role("button", name="Stop telling what I do").click()
+    found += _violations_in_both_themes(page)
     scenes.empty(shop)
     assert not found, "\n\n".join(found)
