@@ -51,8 +51,9 @@ function forgetOld() {
 
 document.addEventListener("htmx:load", ({ detail }) => {
   if (!detail.elt.querySelector("#live")) return;
-  isPaused = false; // of another filter nothing has been held back
+  isPaused = false; // another filter, or a page from the history, begins anew
   unread = 0;
+  for (const one of arrivalsOnPage()) one.hidden = false;
 });
 
 document.addEventListener("htmx:configRequest", ({ detail }) => {

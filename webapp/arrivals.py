@@ -124,9 +124,12 @@ def forget_old(database: Database, workspace_id: int) -> None:
 
 
 def _forget(session: Session, workspace_id: int, last: int) -> int:
-    old = select(Arrived.id).where(Arrived.workspace_id == workspace_id, Arrived.id < last).order_by(Arrived.id)
-    some = old.limit(_A_STEP).with_for_update(skip_locked=True)
-    forgetting = delete(Arrived).where(Arrived.id.in_(some))
+    of_workspace = Arrived.workspace_id == workspace_id
+    oldest = select(Arrived.id).where(of_workspace, Arrived.id < last).order_by(Arrived.id).limit(_A_STEP).subquery()
+    upto = session.scalar(select(func.max(oldest.c.id)))
+    if upto is None:
+        return 0
+    forgetting = delete(Arrived).where(of_workspace, Arrived.id <= upto)
     done = session.execute(forgetting, execution_options={"synchronize_session": False})
     assert isinstance(done, CursorResult)  # noqa: S101 - of a DELETE
     return done.rowcount
@@ -215,7 +218,7 @@ class Choices(NamedTuple):
 
 def choices(session: Session, workspace_id: int) -> Choices:
     """Events, endpoints and keys of the arrivals that are kept."""
-    newest = select(Arrived.name, Arrived.endpoint, Arrived.key_id).where(Arrived.workspace_id == workspace_id)
+    newest = select(Arrived.name, Arrived.endpoint, Arrived.key_id).where(*_kept(workspace_id))
     kept = newest.order_by(Arrived.id.desc()).limit(KEPT).subquery()
     query = select(*kept.c, func.count()).group_by(*kept.c)
     groups = [tuple(row) for row in session.execute(query)]

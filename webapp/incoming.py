@@ -9,16 +9,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from webapp import arrivals
 from webapp.arrivals import PAGE_SIZE, Shown, Wanted
 from webapp.models import Arrived
 
-_LOOKED_AT = 2_000  # ids below the newest: whoever commits is never that far behind
+_LOOKED_AT = 2_000  # the newest ids: whoever commits is never that far behind
 _MOST_GAPS = 50
 _MOST_COUNTED = 1_000
 _SHAPE = re.compile(r"\d{1,18}(?:\.\d{1,18}-\d{1,18})*", re.ASCII)
@@ -59,10 +58,9 @@ class News:
 
 def seen(session: Session) -> Seen:
     """All that there is, of every workspace: ids are given to all of them together."""
-    top = func.coalesce(select(func.max(Arrived.id)).scalar_subquery(), 0)
-    newest = select(Arrived.id).where(Arrived.id > top - _LOOKED_AT).order_by(Arrived.id.desc())
+    newest = select(Arrived.id).where(Arrived.id > 0).order_by(Arrived.id.desc()).limit(_LOOKED_AT)
     found = session.scalars(newest).all()
-    ids = [*found, max(0, found[0] - _LOOKED_AT)] if found else [0]
+    ids = found if len(found) == _LOOKED_AT else [*found, 0]
     gaps = [(lower + 1, upper - 1) for upper, lower in pairwise(ids) if upper - lower > 1]
     return Seen(ids[0], tuple(gaps[:_MOST_GAPS]))
 
@@ -82,5 +80,6 @@ def since(session: Session, workspace_id: int, wanted: Wanted, before: Seen) -> 
 
 
 def _new(before: Seen) -> ColumnElement[bool]:
-    parts: list[Any] = [Arrived.id > before.top, *(Arrived.id.between(first, last) for first, last in before.gaps)]
-    return or_(*parts) & (Arrived.id > before.top - _LOOKED_AT)
+    lowest = min([before.top + 1, *(first for first, _ in before.gaps)])
+    gaps = (Arrived.id.between(first, last) for first, last in before.gaps)
+    return (Arrived.id >= lowest) & or_(Arrived.id > before.top, *gaps)
