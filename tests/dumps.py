@@ -32,5 +32,5 @@ def _copied(connection: Connection, name: str) -> bytes:
     key = ", ".join(column.name for column in Base.metadata.tables[name].primary_key)
     statement = f"COPY (SELECT * FROM {name} ORDER BY {key}) TO STDOUT"  # noqa: S608 - our own names
     cursor = connection.connection.cursor()
-    with cursor.copy(statement) as copy:  # type: ignore[attr-defined]
+    with cursor.copy(statement) as copy:
         return name.encode() + b"\n" + b"".join(map(bytes, copy))

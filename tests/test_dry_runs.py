@@ -189,7 +189,8 @@ def test_refused_request_is_answered_as_it_would_be(shop: Shop) -> None:
 
 
 def test_limit_of_a_profile_is_told(shop: Shop) -> None:
-    shop.customer(**{f"a{number}": number for number in range(50)})
+    full = {f"a{number}": number for number in range(50)}
+    shop.send("/track/user", {"id": "u1", "attributes": full})
     before = dump(shop.database)
     assert faults(shop.send("/track/user?dry_run=1", {"id": "u1", "attributes": {"b": 1}})) == [
         (("attributes",), "attributes.max")

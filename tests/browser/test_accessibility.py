@@ -106,6 +106,13 @@ def test_axe_finds_nothing_in_faults_and_dialogs(page: Page, shop: Shop) -> None
     page.get_by_role("button", name="Create key").click()
     expect(page.get_by_text("is made")).to_be_visible()
     found += _violations_in_both_themes(page)
+    page.goto("/api-reference/track/user")
+    for body in ('{"id": "1001", "attributes": {"City": "Pune"}}', "{"):
+        page.get_by_label("Body").fill(body)
+        page.get_by_role("button", name="Try it").click()
+        expect(page.locator("#answer .badge")).to_have_text("422 Unprocessable Entity" if body == "{" else "200 OK")
+        found += _violations_in_both_themes(page)
+    page.keyboard.press("Tab")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     found += _violations_in_both_themes(page)

@@ -1,10 +1,10 @@
 """What changes do: whose they are, what is new, who becomes one person with whom. Told of rehearsals."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import ColumnElement, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from webapp import identities
@@ -83,9 +83,9 @@ def of(session: Session, before: Session, seen: Seen) -> dict[int, Effect]:
     whose |= {
         at: done.people[one.system_id] for at, one in _changes(seen) if isinstance(one, Login) and at not in done.again
     }
-    around = _around(session, {*whose.values()} | seen.arrival.touched)
-    was = _rows(before, around)
-    profiles = _Profiles(was, _rows(session, around), frozenset(one.growlytics_id for one in was.values()))
+    now = _around(session, {*whose.values()}, seen.arrival.touched)
+    was = _rows(before, Customer.id.in_(now))
+    profiles = _Profiles(was, now, frozenset(one.growlytics_id for one in was.values()))
     results = _results(before, seen, profiles, whose)
     joined = _joined(session, seen, profiles, whose)
     ignored: dict[int, list[Ignored]] = defaultdict(list)
@@ -108,18 +108,19 @@ def _changes(seen: Seen) -> list[tuple[int, Change]]:
     return [(place, one.change) for place, one in enumerate(seen.told)]
 
 
-def _around(session: Session, ids: Iterable[int]) -> set[int]:
-    """These profiles, their roots and all that are one person with them."""
-    rows = session.execute(select(Customer.id, Customer.root_id).where(Customer.id.in_(ids))).all()
-    roots = {row.root_id or row.id for row in rows}
-    members = session.scalars(select(Customer.id).where(or_(Customer.id.in_(roots), Customer.root_id.in_(roots))))
-    return {row.id for row in rows} | {*members}
+def _around(session: Session, ids: set[int], touched: set[int]) -> dict[int, _Profile]:
+    """These profiles and their roots; of those whose merges were touched, all that are one person with them."""
+    found = _rows(session, Customer.id.in_(ids | touched))
+    groups = {found[id_].root_id or id_ for id_ in touched}
+    roots = {one.root_id for one in found.values() if one.root_id is not None} - found.keys()
+    if groups or roots:
+        found |= _rows(session, or_(Customer.id.in_(groups | roots), Customer.root_id.in_(groups)))
+    return found
 
 
-def _rows(session: Session, ids: Iterable[int]) -> dict[int, _Profile]:
-    query = select(Customer.id, Customer.root_id, Customer.system_id, Customer.growlytics_id)
-    rows = session.execute(query.where(Customer.id.in_(ids)).order_by(Customer.id))
-    return {row.id: _Profile(*row) for row in rows}
+def _rows(session: Session, which: ColumnElement[bool]) -> dict[int, _Profile]:
+    query = select(Customer.id, Customer.root_id, Customer.system_id, Customer.growlytics_id).where(which)
+    return {row.id: _Profile(*row) for row in session.execute(query.order_by(Customer.id))}
 
 
 def _results(
@@ -129,7 +130,7 @@ def _results(
     stored = set(map(id, done.stored))  # equal ones needn't be the same
     recorded = {place for place, one in done.records.items() if id(one) in stored}
     marks = _new_marks(before, seen)
-    known = {one.id: one for one in before.scalars(select(Device).where(Device.id.in_(_ids(done))))}
+    known = _devices(before, done)
     created: set[int] = set()
     results: dict[int, Result] = {}
     for place, change in _changes(seen):
@@ -153,8 +154,9 @@ def _results(
     return results
 
 
-def _ids(done: Done) -> list[int]:
-    return [one.id for one in done.devices.values()]
+def _devices(before: Session, done: Done) -> dict[int, Device]:
+    ids = [one.id for one in done.devices.values()]
+    return {one.id: one for one in before.scalars(select(Device).where(Device.id.in_(ids)))} if ids else {}
 
 
 def _told(device: Device, change: Change) -> Any:
@@ -167,6 +169,8 @@ def _told(device: Device, change: Change) -> Any:
 def _new_marks(before: Session, seen: Seen) -> set[int]:
     """The places of logins and logouts that weren't there yet."""
     marks = {place: mark for place, one in _changes(seen) if (mark := _mark(seen, one)) is not None}
+    if not marks:
+        return set()
     columns = (DeviceLogin.device_id, DeviceLogin.at, DeviceLogin.id)
     timed = [mark for mark in marks.values() if mark[1] is not None]
     known: set[_Mark] = {

@@ -84,7 +84,8 @@ def _page(template: str, described: Described | None = None, **shown: Any) -> st
     asked = request.args.get("language", "")
     chosen = asked if asked in LANGUAGES else next(iter(LANGUAGES))
     if described is not None:
-        shown |= {"code": _code(described, chosen, usable), "languages": LANGUAGES, "chosen": chosen}
+        shown |= {"code": _code(described, chosen, usable), "answers": samples.as_json(described.answer)}
+        shown |= {"languages": LANGUAGES, "chosen": chosen}
         if htmx.wants("samples"):
             return render_template("reference/_samples.html", described=described, **shown)
     return render_template(template, described=described, groups=GROUPS, keys=usable, host=_host(), **shown)

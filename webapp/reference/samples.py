@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-_WIDE = 88  # characters of a line
+_WIDE = 76  # characters of a line
 
 LANGUAGES = {"curl": "curl", "python": "Python", "node": "Node", "php": "PHP"}
 
