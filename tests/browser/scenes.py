@@ -10,7 +10,7 @@ from werkzeug.routing import Rule
 from tests.visitors import CHROME, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell
 from tests.world import Shop
 from webapp import demo, keys, users
-from webapp.models import Customer, Event, Workspace
+from webapp.models import Customer, Event, RefusedReason, Workspace
 
 ORDINARY = 60  # customers: with the visitors among them, more than a page of the list
 ARABIC = "مرحبا بالعالم " * 12
@@ -27,6 +27,8 @@ STATES = {
     ],
     "profile.show": ["?by=visit&show=visit&show=change&show=merge", "?event=nothing+like+it", "?attribute=a&q=a"],
     "profile.history": ["?attribute=email"],
+    "refused.index": ["?kind=ignored&place=nothing"],
+    "refused.show": ["?all=1"],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],
 }
 _FILES = {"static", "sdk", "sdk_version"}
@@ -40,6 +42,10 @@ def ordinary(shop: Shop) -> None:
     """Some shoppers of the demonstration, and a browser key on the website's settings."""
     demo.fill(shop.database, shop.workspace, ORDINARY, lambda _: None)
     _website(shop, "Website")
+    for number in range(12):
+        shop.send("/rest-api/event", {"customerId": "0", "name": f"Event {number}", "attributes": []})
+    shop.send("/track/user", {"id": "C100001", "attributes": {"Tier": None, "City": {"name": "Pune"}}})
+    shop.send("/track/user", b'{"id": "C100001", }')
 
 
 def overfull(shop: Shop) -> None:
@@ -67,6 +73,11 @@ def overfull(shop: Shop) -> None:
         for number in range(5):
             keys.create(session, shop.workspace.id, f"{number}{'K' * 99}")
     _website(shop, "B" * 100)
+    told = {"k" * 49: [tree, ARABIC, EMOJI, "V" * 5_000], "id": LONG}
+    for number in range(70):
+        shop.send("/track/user", {**told, "attributes": {f"{number:02} {'n' * 46}": None}}, User_Agent="A" * 900)
+    for _ in range(60):
+        shop.send("/track/user", told | {"attributes": {EMOJI[:40]: tree}})
 
 
 def _website(shop: Shop, name: str) -> None:
@@ -103,7 +114,7 @@ def addresses(shop: Shop) -> list[str]:
             continue
         filled = list(_filled(shop, rule, people))
         found += filled
-        if people:
+        if people and filled:
             found += [filled[0] + state.format(growlytics_id=people[-1]) for state in STATES.get(rule.endpoint, ())]
     return [*found, "/nowhere", "/customers/nobody"]
 
@@ -124,11 +135,26 @@ def _people(shop: Shop) -> Iterator[str]:
                 yield one.growlytics_id
 
 
+def _reasons(shop: Shop) -> list[str]:
+    """The latest reasons for which something was refused or ignored, and the one for which most was."""
+    of_shop = select(RefusedReason.id).where(RefusedReason.workspace_id == shop.workspace.id)
+    with shop.database.read() as session:
+        found = [
+            session.scalars(of_shop.where(RefusedReason.kind == kind).order_by(order.desc()).limit(2)).all()
+            for kind in ("refused", "ignored")
+            for order in (RefusedReason.count, RefusedReason.last_at)
+        ]
+    return [str(one) for one in dict.fromkeys(id_ for ids in found for id_ in ids)]
+
+
 def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
     """The rule's address with what it wants in it; none where the shop has nothing of that kind."""
     wanted = set(re.findall(r"<(?:[^:<>]+:)?([^<>]+)>", rule.rule))
-    unknown = wanted - {"growlytics_id", "cursor", "token"}
+    unknown = wanted - {"growlytics_id", "cursor", "reason_id", "token"}
     assert not unknown, f"{rule.rule}: say here what stands for {unknown}, so that its page is looked at too"
+    if "reason_id" in wanted:
+        yield from (rule.rule.replace("<reason_id>", one) for one in _reasons(shop))
+        return
     for growlytics_id in people if "growlytics_id" in wanted else [""]:
         path = rule.rule.replace("<growlytics_id>", growlytics_id)
         if "cursor" in wanted:

@@ -28,6 +28,7 @@ PARAMETERS = {
     "profile/merges": ("q", "with"),
     "/login": ("next",),
     "/settings/website": ("key", "mark"),
+    "/refused": ("kind", "endpoint", "key", "place", "older_than"),
 }
 
 
@@ -51,6 +52,7 @@ def evil_shop(shop: Shop, backend: Backend) -> Iterator[Shop]:
     _attributes(Shop(shop.app, shop.database, shop.workspace, key))
     _devices(shop)
     _turned_away(shop, backend)
+    _refused(Shop(shop.app, shop.database, shop.workspace, key))
     yield shop
     scenes.empty(shop)
 
@@ -86,6 +88,16 @@ def _devices(shop: Shop) -> None:
         if number % 2:
             tell(shop, login(did, at + 3, WHO))
     tell(shop, customer("another", T0), login("d0", T0, "another"))
+
+
+def _refused(shop: Shop) -> None:
+    for payload in ALL:
+        wrong = [{"name": payload[:49], "type": "number", "value": payload}]
+        agent = payload.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
+        shop.send("/rest-api/customer", {"id": WHO, "attributes": wrong, payload: [payload]}, User_Agent=agent)
+        shop.send("/api/v1/batch", f"{payload}\n".encode(errors="replace"), Content_Type="application/x-ndjson")
+    for payload in SHORT[:20]:
+        shop.send("/track/user", {"id": WHO, "attributes": {payload: None}})
 
 
 def _turned_away(shop: Shop, backend: Backend) -> None:
