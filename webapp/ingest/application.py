@@ -111,7 +111,8 @@ def _store(
             updates[place] = Update(owner, change, told[place].source, settled, device)
         else:
             records.append(Record(owner, change, settled, device))
-            sources[id(records[-1])] = told[place].source
+            if settled.ignored:
+                sources[id(records[-1])] = told[place].source
     refused = attributes.update(arrival, updates) if updates else {}
     stored = events.record(arrival.session, records, arrival.received_at) if records else []
     noted = [
@@ -120,8 +121,8 @@ def _store(
     ]
     attributes.note_ignored(arrival, noted)
     if noted:
-        told_by = [(one, one.source) for one in updates.values()] + [(one, sources[id(one)]) for one in stored]
-        _write_ignored(arrival, told_by)
+        told_by: list[tuple[Update | Record, Source]] = [(one, one.source) for one in updates.values()]
+        _write_ignored(arrival, [*told_by, *((one, sources[id(one)]) for one in stored if one.settled.ignored)])
     return refused
 
 
