@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -290,11 +290,14 @@ class Inbox:
                     self._take_back(noted)
 
     def _write(self, noted: dict[_Key, Noted]) -> bool:
-        """Whether it could be written, or never can be."""
+        return self.attempt(partial(_written, noted=noted))
+
+    def attempt(self, work: Callable[[Session], None]) -> bool:
+        """Do work in a transaction that nobody's answer depends on. Returns False where it may succeed later."""
         try:
-            self._database.transact(partial(_written, noted=noted))
+            self._database.transact(work)
         except Exception as error:
-            log.warning("refusals could not be written down: %s", type(error).__name__)
+            log.warning("the inbox of refusals could not be written: %s", type(error).__name__)
             return db.trouble(error) is None
         return True
 

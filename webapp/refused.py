@@ -228,13 +228,15 @@ def _people(session: Session, workspace_id: int, system_ids: Sequence[str]) -> d
 
 
 def take(session: Session, sample: RefusedPayload) -> bool:
-    """Remove something, because it is stored in the same transaction; False where somebody else has taken it."""
-    done: Any = session.execute(delete(RefusedPayload).where(*_is(sample)))
-    if not done.rowcount:
-        return False
+    """Remove something, because it is stored in the same transaction.
+
+    Returns False where somebody else has taken it: then the transaction must not be committed.
+    """
+    # The reason first, as everybody does.
     reason = RefusedReason.workspace_id == sample.workspace_id, RefusedReason.id == sample.reason_id
     session.execute(update(RefusedReason).where(*reason).values(replayed_count=RefusedReason.replayed_count + 1))
-    return True
+    done: Any = session.execute(delete(RefusedPayload).where(*_is(sample)))
+    return bool(done.rowcount)
 
 
 def note_try(session: Session, sample: RefusedPayload) -> None:
@@ -265,8 +267,8 @@ def dismiss(session: Session, workspace_id: int, reason_id: str) -> None:
 
 def drop_payloads(session: Session, workspace_id: int) -> None:
     """Drop what is kept of a workspace, with the values in its words; the counts stay."""
-    session.execute(delete(RefusedPayload).where(RefusedPayload.workspace_id == workspace_id))
     session.execute(update(RefusedReason).where(RefusedReason.workspace_id == workspace_id).values(words="", sample=""))
+    session.execute(delete(RefusedPayload).where(RefusedPayload.workspace_id == workspace_id))
 
 
 def forget_old(session: Session, workspace_id: int) -> None:

@@ -149,7 +149,8 @@ def _timed(change: Change, row: RefusedPayload, place: int) -> Change:
 
 def one(house: House, workspace: Workspace, group: Group, sample: Sample, *, is_rehearsal: bool) -> Result:
     """Send something again. Raises what the database raises."""
-    if not sample.row.is_whole or not group.can_be_replayed:
+    is_known = group.is_value or group.row.endpoint in api.ENDPOINTS
+    if not (sample.row.is_whole and group.can_be_replayed and is_known):
         return Result("cut")
     replay = _Replay(house, workspace, group, sample, is_rehearsal)
     try:
@@ -209,11 +210,11 @@ def _request(replay: _Replay) -> Sequence[str]:
 
 def _environ(endpoint: str, row: RefusedPayload, details: dict[str, Any]) -> "WSGIEnvironment":
     body, headers = row.body or b"", dict(details["headers"])
-    is_batch, mimetype = endpoint in api.BATCHES, headers.pop("Content-Type", "")
+    is_batch, mimetype, query = endpoint in api.BATCHES, headers.pop("Content-Type", ""), details["query"]
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": endpoint,
-        "QUERY_STRING": "strict=1" if is_batch else details["query"],
+        "QUERY_STRING": "strict=1" if is_batch and query != "strict=true" else query,
         "CONTENT_TYPE": LINES[0] if is_batch and "is_part" in details else mimetype,
         "CONTENT_LENGTH": str(len(body)),
         "REMOTE_ADDR": details["address"],

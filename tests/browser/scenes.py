@@ -11,7 +11,7 @@ from tests.visitors import CHROME, MINUTE, MUMBAI, T0, customer, launched, login
 from tests.world import Shop
 from webapp import demo, keys, notes, segments, tags, users
 from webapp.columns import BUILT_IN
-from webapp.models import Customer, Event, User, Workspace
+from webapp.models import Customer, Event, RefusedReason, User, Workspace
 
 ORDINARY = 60  # customers: with the visitors among them, more than a page of the list
 ARABIC = "مرحبا بالعالم " * 12
@@ -37,6 +37,8 @@ STATES = {
     "data.attribute": ["?name=email", "?name=City", "?name=City&type=number", "?name=" + "00+" + "x" * 46],
     "data.event": ["?name=Purchased", "?name=" + "E" * 49],
     "profile.history": ["?attribute=email"],
+    "refused.index": ["?kind=ignored&place=nothing"],
+    "refused.show": ["?all=1"],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],
 }
 _FILES = {"static", "sdk", "sdk_version"}
@@ -51,6 +53,10 @@ def ordinary(shop: Shop) -> None:
     demo.fill(shop.database, shop.workspace, ORDINARY, lambda _: None)
     _website(shop, "Website")
     _written(shop, 4)
+    for number in range(12):
+        shop.send("/rest-api/event", {"customerId": "0", "name": f"Event {number}", "attributes": []})
+    shop.send("/track/user", {"id": "C100001", "attributes": {"Tier": None, "City": {"name": "Pune"}}})
+    shop.send("/track/user", b'{"id": "C100001", }')
 
 
 def overfull(shop: Shop) -> None:
@@ -78,6 +84,11 @@ def overfull(shop: Shop) -> None:
         for number in range(5):
             keys.create(session, shop.workspace.id, f"{number}{'K' * 99}")
     _website(shop, "B" * 100)
+    told = {"k" * 49: [tree, ARABIC, EMOJI, "V" * 5_000], "id": LONG}
+    for number in range(70):
+        shop.send("/track/user", {**told, "attributes": {f"{number:02} {'n' * 46}": None}}, User_Agent="A" * 900)
+    for _ in range(60):
+        shop.send("/track/user", told | {"attributes": {EMOJI[:40]: tree}})
     _written(shop, 30)
 
 
@@ -132,7 +143,7 @@ def addresses(shop: Shop) -> list[str]:
             continue
         filled = list(_filled(shop, rule, people))
         found += filled
-        if people:
+        if people and filled:
             found += [filled[0] + state.format(growlytics_id=people[-1]) for state in STATES.get(rule.endpoint, ())]
     return [*found, "/nowhere", "/customers/nobody"]
 
@@ -153,11 +164,26 @@ def _people(shop: Shop) -> Iterator[str]:
                 yield one.growlytics_id
 
 
+def _reasons(shop: Shop) -> list[str]:
+    """The latest reasons for which something was refused or ignored, and the one for which most was."""
+    of_shop = select(RefusedReason.id).where(RefusedReason.workspace_id == shop.workspace.id)
+    with shop.database.read() as session:
+        found = [
+            session.scalars(of_shop.where(RefusedReason.kind == kind).order_by(order.desc()).limit(2)).all()
+            for kind in ("refused", "ignored")
+            for order in (RefusedReason.count, RefusedReason.last_at)
+        ]
+    return [str(one) for one in dict.fromkeys(id_ for ids in found for id_ in ids)]
+
+
 def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
     """The rule's address with what it wants in it; none where the shop has nothing of that kind."""
     wanted = set(re.findall(r"<(?:[^:<>]+:)?([^<>]+)>", rule.rule))
-    unknown = wanted - {"growlytics_id", "cursor", "token", "path"}
+    unknown = wanted - {"growlytics_id", "cursor", "path", "reason_id", "token"}
     assert not unknown, f"{rule.rule}: say here what stands for {unknown}, so that its page is looked at too"
+    if "reason_id" in wanted:
+        yield from (rule.rule.replace("<reason_id>", one) for one in _reasons(shop))
+        return
     for growlytics_id in people if "growlytics_id" in wanted else [""]:
         path = rule.rule.replace("<growlytics_id>", growlytics_id).replace("<path:path>", "track/event/v2")
         if "cursor" in wanted:

@@ -34,6 +34,7 @@ PARAMETERS = (
     ("/customers/export.csv", ("where", "column", "status")),
     ("/activity", ("event", "source", "key", "raw", "before", "since")),
     ("/go", ("q",)),
+    ("/refused", ("kind", "endpoint", "key", "place", "older_than")),
     ("profile", ("q", "attribute", "event", "from", "to", "by", "show", "older_than")),
     ("profile", ("text", "view", "live", "zone", "as_of", "year", "rows", "count", "at", "at_event", "newer_than")),
     ("profile", ("since", "known", "seen_at", "beyond", "found", "event", "text")),
@@ -61,6 +62,7 @@ def evil_shop(shop: Shop, backend: Backend) -> Iterator[Shop]:
     _devices(shop)
     _turned_away(shop, backend)
     _own_people(shop)
+    _refused(Shop(shop.app, shop.database, shop.workspace, key))
     yield shop
     scenes.empty(shop)
 
@@ -122,6 +124,16 @@ def _own_people(shop: Shop) -> None:
             raw = payload if number % 2 else query
             session.add(Segment(workspace_id=workspace.id, name=payload, query=raw, created_at=T0))
         session.execute(update(Merge).values(user_id=user.id))
+
+
+def _refused(shop: Shop) -> None:
+    for payload in ALL:
+        wrong = [{"name": payload[:49], "type": "number", "value": payload}]
+        agent = payload.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
+        shop.send("/rest-api/customer", {"id": WHO, "attributes": wrong, payload: [payload]}, User_Agent=agent)
+        shop.send("/api/v1/batch", f"{payload}\n".encode(errors="replace"), Content_Type="application/x-ndjson")
+    for payload in SHORT[:20]:
+        shop.send("/track/user", {"id": WHO, "attributes": {payload: None}})
 
 
 def _turned_away(shop: Shop, backend: Backend) -> None:

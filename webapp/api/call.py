@@ -6,7 +6,7 @@ import io
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from werkzeug.wsgi import get_content_length
@@ -82,7 +82,7 @@ class Call:
                 keys.touch(session, key.id)
                 retries.forget_old(session)
                 browser_messages.forget_old(session)
-                refused.forget_old(session, key.workspace_id)
+            self.house.inbox.attempt(partial(refused.forget_old, workspace_id=key.workspace_id))
             arrivals.forget_old(self.house.database, key.workspace_id)
         return key
 
