@@ -12,16 +12,17 @@ from sqlalchemy import Connection, Engine, event
 
 from webapp import db
 
-# What every customer, visitor or event adds to. The other tables are as small as a shop's staff.
+# What every customer, visitor or event adds to. The other tables are as small as a shop's staff, but for the
+# dictionary: a search in it looks at all names of a workspace.
 GROWING = frozenset({
     "arrivals", "attribute_types", "attribute_values", "browser_messages", "customers", "daily_counts", "device_logins",
-    "devices", "dictionary", "event_counts", "events", "idempotency_keys", "ignored_values", "merges", "notes",
-    "refused_hours", "refused_payloads", "refused_reasons", "search_terms", "tags", "tallies", "visits",
+    "devices", "event_counts", "events", "idempotency_keys", "ignored_values", "merges", "notes", "refused_hours",
+    "refused_payloads", "refused_reasons", "search_terms", "tags", "tallies", "visits",
 })  # fmt: skip
 # Of these one person or one shop can have any number. What one person has of the others is sorted in no time.
 _UNBOUNDED = GROWING - {
-    "attribute_types", "attribute_values", "daily_counts", "device_logins", "devices", "dictionary", "event_counts",
-    "ignored_values", "merges", "notes", "refused_hours", "refused_payloads", "tags",
+    "attribute_types", "attribute_values", "daily_counts", "device_logins", "devices", "event_counts", "ignored_values",
+    "merges", "notes", "refused_hours", "refused_payloads", "tags",
 }  # fmt: skip
 _MOST_SORTED = 500  # rows that PostgreSQL expects: the most that a page looks at is a few hundred
 _KINDS = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")

@@ -36,6 +36,7 @@ _CHANGED = 100  # of them in one transaction
 _MOST_ROUNDS = 20
 _TRIES = 5  # for profiles that others hold at the moment
 _PAUSE = 0.2  # seconds; between two looks of somebody who waits
+_BREAK = 5  # seconds
 _VALUES = Base.metadata.tables[AttributeValue.__tablename__]
 _log = logging.getLogger("webapp.converting")
 
@@ -57,11 +58,24 @@ class Converter:
 
     def _run(self) -> None:
         try:
+            while self._is_to_go_on():
+                time.sleep(
+                    _BREAK
+                )  # others work on what is left, or were killed while they did, or the database is away
+        except Exception as error:  # it is tried again by whoever looks at the change, or by the next start
+            _log.error("stopped", exc_info=error)
+
+    def _is_to_go_on(self) -> bool:
+        """Work off what is free. Returns whether anything is left."""
+        try:
             work_off(self._database)
+            with self._database.read() as session:
+                return session.scalar(select(TypeChange.id).where(TypeChange.ended_at.is_(None)).limit(1)) is not None
         except Exception as error:
-            # It is tried again by whoever looks at the change, or by the next start.
-            level = logging.WARNING if db.trouble(error) else logging.ERROR
-            _log.log(level, "stopped", exc_info=None if db.trouble(error) else error)
+            if db.trouble(error) is None:
+                raise
+            _log.warning("waits for the database")
+            return True
 
 
 def work_off(database: Database, settling: int = SETTLING) -> None:
