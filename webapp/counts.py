@@ -28,7 +28,9 @@ REGISTERED, ANONYMOUS, BOT = "registered", "anonymous", "bot"
 _EPOCH = date(1970, 1, 1).toordinal()
 _LOCK = 1_970_010  # any number that nothing else in the product asks PostgreSQL for, with that of a workspace
 _COUNTS = Base.metadata.tables[DailyCount.__tablename__]
-_COUNTINGS = Base.metadata.tables[Counting.__tablename__]
+_LOCKING = "SELECT pg_advisory_xact_lock_shared(%s::int, %s::int)"
+_LOCKING_ALONE = _LOCKING.replace("_shared", "")
+_READING = f"SELECT time_zone, counted_to FROM {Counting.__tablename__} WHERE workspace_id = {{}}"  # noqa: S608
 _CUSTOMERS = Base.metadata.tables[Customer.__tablename__]
 _EVENTS = Base.metadata.tables[Event.__tablename__]
 
@@ -51,18 +53,29 @@ class Notes:
 
     def add_on(self, customer_id: int, kind: Kind, name: str, day: int, number: int = 1) -> None:
         """Count something of a customer on a day."""
-        if self.counted_to is None or customer_id <= self.counted_to:
+        if self.has_come_to(customer_id):
             self.changes[kind, name, day] += number
 
+    def has_come_to(self, customer_id: int) -> bool:
+        """Whether a customer is counted already, so that whatever changes has to be noted."""
+        return self.counted_to is None or customer_id <= self.counted_to
+
     def arrived(self, customer_id: int, received_at: int, number: int = 1) -> None:
-        """Count an event of a customer by the hour of its arrival, epoch ms."""
-        at = datetime.fromtimestamp(received_at / 1000, self.zone)
-        self.add_on(customer_id, "arrival", f"{at.hour:02d}", at.toordinal() - _EPOCH, number)
+        """Count events of a customer by the hour of their arrival, epoch ms."""
+        if self.has_come_to(customer_id):
+            self.changes["arrival", *_hour_of(received_at, self.zone)] += number
 
 
 def day_of(at: int, zone: tzinfo) -> int:
     """The day of a moment (epoch ms) in a zone, in days since 1970-01-01."""
     return datetime.fromtimestamp(at / 1000, zone).toordinal() - _EPOCH
+
+
+@lru_cache(maxsize=16)
+def _hour_of(at: int, zone: tzinfo) -> tuple[str, int]:
+    """The hour of the day of a moment, and its day. All that comes in together has one."""
+    when = datetime.fromtimestamp(at / 1000, zone)
+    return f"{when.hour:02d}", when.toordinal() - _EPOCH
 
 
 def number_of(day: date) -> int:
@@ -81,39 +94,32 @@ def standing(system_id: str | None, *, is_bot: bool) -> str:
 
 
 def of(session: Session, workspace_id: int, *, alone: bool = False) -> Notes:
-    """The notes of this transaction, which has to `store` them. `alone`: for a recount, beside whom nobody counts."""
+    """The notes of this transaction, which has to `store` them.
+
+    Until it ends no recount goes on; for `alone` (a recount) nobody else counts.
+    """
     kept: dict[int, Notes] = session.info.setdefault("counts", {})
     if workspace_id not in kept:
-        _lock(session, workspace_id, alone=alone)
-        found = db.fetch(session, _reading, [{"workspace_id": workspace_id}])
+        connection = session.info["connection"]
+        is_sqlite = connection.dialect.name == "sqlite"
+        if not is_sqlite:
+            # On SQLite there is one writer anyway. Not by the row below: those who share its lock would let nobody in
+            # who wants it alone.
+            number = workspace_id % 2**31
+            db.driven(connection, _LOCKING_ALONE if alone else _LOCKING, (_LOCK, number))
+        found = db.driven(connection, _READING.format("?" if is_sqlite else "%s"), (workspace_id,))
         time_zone, counted_to = found[0] if found else ("UTC", 0)
         kept[workspace_id] = Notes(workspace_id, ZoneInfo(time_zone), counted_to)
     return kept[workspace_id]
 
 
-def _lock(session: Session, workspace_id: int, *, alone: bool) -> None:
-    """Until the transaction ends no recount goes on, or nobody else counts. On SQLite there is one writer anyway."""
-    connection = session.info["connection"]
-    if connection.dialect.name == "postgresql":
-        # Not by the row of `countings`: those who share it would let nobody in who wants it alone.
-        mode = "" if alone else "_shared"
-        db.driven(connection, f"SELECT pg_advisory_xact_lock{mode}(%s::int, %s::int)", (_LOCK, workspace_id % 2**31))
-
-
-def _reading(dialect: str) -> Select[Any]:
-    told = db.given(dialect, [_COUNTINGS.c.workspace_id]).subquery("told").c
-    return select(_COUNTINGS.c.time_zone, _COUNTINGS.c.counted_to).where(_COUNTINGS.c.workspace_id == told.workspace_id)
-
-
 def events(session: Session, notes: Notes, rows: Sequence[Mapping[str, Any]]) -> None:
     """Note events that are about to be stored, and aren't there yet. Their customers are locked."""
-    days: set[tuple[int, int]] = set()
-    for row in rows:
-        day = day_of(row["reported_at"], notes.zone)
-        days.add((row["customer_id"], day))
-        notes.add_on(row["customer_id"], "event", row["name"], day)
-        notes.arrived(row["customer_id"], row["received_at"])
-    active(session, notes, days)
+    zone = notes.zone
+    ours = [(row, day_of(row["reported_at"], zone)) for row in rows if notes.has_come_to(row["customer_id"])]
+    notes.changes.update([("event", row["name"], day) for row, day in ours])
+    notes.changes.update([("arrival", *_hour_of(row["received_at"], zone)) for row, _ in ours])
+    active(session, notes, {(row["customer_id"], day) for row, day in ours})
 
 
 def active(session: Session, notes: Notes, days: Iterable[tuple[int, int]], number: int = 1) -> None:
