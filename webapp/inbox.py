@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from webapp import clock, db, reasons
 from webapp.db import Base, Database, insert
-from webapp.ingest.changes import Carrying, Ignored, Source
+from webapp.ingest.changes import Carrying, EventRecord, Ignored, Source
 from webapp.models import RefusedHour, RefusedPayload, RefusedReason, Workspace
 from webapp.reasons import IGNORED, Reason
 from webapp.registry import CUSTOMER
@@ -195,7 +195,7 @@ def of_value(
     workspace: Workspace, source: Source, change: Carrying, one: Ignored, received_at: int, customer_id: int
 ) -> Noted:  # fmt: skip
     """An ignored value; `customer_id`: of the profile it was meant for."""
-    event_name = CUSTOMER if (name := getattr(change, "name", None)) is None else name
+    event_name = change.name if isinstance(change, EventRecord) else CUSTOMER
     reason = Reason("ignored", source.name, source.key_id, IGNORED, one.name, event_name, one.expected, one.received)
     noted = Noted(workspace.id, reason, "", received_at, received_at)
     if workspace.keeps_refused:
@@ -251,8 +251,9 @@ class Inbox:
 
     def note(self, noted: Iterable[Noted]) -> None:
         """Note what has been refused: written on return, or within a second where much is."""
+        fresh = list(noted)
         with self._lock:
-            _merged(self._waiting, (self._light(one) for one in noted))
+            _merged(self._waiting, map(self._light, fresh))
             is_due = time.monotonic() - self._written_at >= self._interval and not self._is_failing
             if is_due:
                 self._written_at = time.monotonic()
@@ -304,7 +305,7 @@ class Inbox:
     def _take_back(self, noted: dict[_Key, Noted]) -> None:
         with self._lock:
             later, self._waiting = self._waiting, noted
-            _merged(self._waiting, (self._light(one) for one in later.values()))
+            _merged(self._waiting, map(self._light, later.values()))
             if self._timer is None:
                 self._set_timer()
 
