@@ -69,7 +69,8 @@ def test_last_seen_is_written_once_an_hour(shop: Shop, monkeypatch: pytest.Monke
 
 
 def test_what_a_refused_request_would_have_told_is_not_taken_for_known(shop: Shop) -> None:
-    shop.customer("u1", **{f"a{number}": 1 for number in range(50)})
+    many: dict[str, Any] = {f"a{number}": 1 for number in range(50)}
+    shop.customer("u1", **many)
     assert shop.send("/track/user", {"id": "u1", "attributes": {"late": 1}}).status_code == 422
     assert ("", "late") not in _entries(shop)
     shop.customer("u2", late=1)

@@ -59,9 +59,7 @@ class Converter:
     def _run(self) -> None:
         try:
             while self._is_to_go_on():
-                time.sleep(
-                    _BREAK
-                )  # others work on what is left, or were killed while they did, or the database is away
+                time.sleep(_BREAK)  # others work on what is left, or were killed meanwhile; or the database is away
         except Exception as error:  # it is tried again by whoever looks at the change, or by the next start
             _log.error("stopped", exc_info=error)
 

@@ -14,6 +14,8 @@ from webapp.models import Arrived, AttributeValue, Customer, Event
 
 PLACES = 20  # of the index of an attribute's values, evenly spread, from which on values are looked at
 _MOST_CUSTOMERS = 500
+_PARTS = 4  # in which they are read: so few at a time that an index is the way to them
+_FEW_SAMPLES = 2
 _FEWEST_CARRIERS = 10  # of the sample, to tell how many there are about
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _MOST_EVENTS = 200
@@ -79,38 +81,40 @@ def carried(session: Session, workspace_id: int, names: Collection[str]) -> dict
     ids = {lowest + int(place * _GOLDEN % 1 * number) for place in range(_MOST_CUSTOMERS)}
     if number <= _MOST_CUSTOMERS:
         ids = set(range(lowest, highest + 1))
-    # All that they have: asked for certain names, PostgreSQL may rather look for these everywhere.
-    found = {row.name: row for row in session.execute(_carriers(workspace_id, ids))} if names else {}
+    found: dict[str, tuple[set[int], set[str]]] = {name: (set(), set()) for name in names}
+    roots = dict(session.execute(_profiles(workspace_id, ids)).tuples().all()) if names else {}
+    profiles = sorted(roots)
+    for part in (profiles[place::_PARTS] for place in range(_PARTS)):
+        for customer_id, name, value in session.execute(_present(part)) if part else ():
+            if name in found:
+                people, some = found[name]
+                people.add(roots[customer_id])
+                if len(some) < _FEW_SAMPLES:
+                    some.add(short(value))
     times = number / len(ids)
-    return {name: _carried(found.get(name), times) for name in names}
+    return {name: _carried(len(people), sorted(some), times) for name, (people, some) in found.items()}
 
 
-def _carriers(workspace_id: int, ids: Collection[int]) -> Select[Any]:
-    root = func.coalesce(Customer.root_id, Customer.id)
-    ends = (func.substr(end(AttributeValue.value), 1, _LONGEST_SAMPLE + 1) for end in (func.min, func.max))
-    lowest, highest = ends
-    query = select(
-        AttributeValue.name,
-        func.count(root.distinct()).label("number"),
-        lowest.label("lowest"),
-        highest.label("highest"),
-    )
+def _profiles(workspace_id: int, ids: Collection[int]) -> Select[int, int]:
+    """The profiles of the persons with these roots, and each one's root."""
     is_one = or_(and_(Customer.id.in_(ids), Customer.root_id.is_(None)), Customer.root_id.in_(ids))
-    query = query.join(AttributeValue, AttributeValue.customer_id == Customer.id).select_from(Customer)
-    query = query.where(Customer.workspace_id == workspace_id, is_one, AttributeValue.is_current)
-    return query.group_by(AttributeValue.name)
+    query = select(Customer.id, func.coalesce(Customer.root_id, Customer.id))
+    return query.where(Customer.workspace_id == workspace_id, is_one)
 
 
-def _carried(row: Any, times: float) -> Carried:
+def _present(ids: Collection[int]) -> Select[int, str, str]:
+    """All present values of profiles. Asked for certain names, PostgreSQL may rather look for these everywhere."""
+    columns = (AttributeValue.customer_id, AttributeValue.name, fitting.beginning)
+    return select(*columns).where(AttributeValue.customer_id.in_(ids), AttributeValue.is_current)
+
+
+def _carried(number: int, values: Sequence[str], times: float) -> Carried:
     """What the sample tells, each of whose customers stands for so many."""
-    if row is None:
-        return Carried(0, "exact") if times == 1 else Carried(_rounded(times * _FEWEST_CARRIERS), "under")
-    values = tuple(dict.fromkeys(short(text) for text in (row.lowest, row.highest)))
     if times == 1:
-        return Carried(row.number, "exact", values)
-    if row.number < _FEWEST_CARRIERS:
+        return Carried(number, "exact", values)
+    if number < _FEWEST_CARRIERS:
         return Carried(_rounded(times * _FEWEST_CARRIERS), "under", values)
-    return Carried(_rounded(times * row.number), "about", values)
+    return Carried(_rounded(times * number), "about", values)
 
 
 def _rounded(number: float) -> int:

@@ -60,7 +60,7 @@ def test_description_hiding_and_a_change_without_javascript(chromium: Browser, b
     page.get_by_role("searchbox").fill("city")
     page.get_by_role("button", name="Search", exact=True).click()
     page.get_by_role("link", name="City", exact=True).click()
-    page.get_by_label("Description").fill("Where they live")
+    page.get_by_role("textbox", name="Description").fill("Where they live")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("The description is saved.")).to_be_visible()
     page.get_by_role("button", name="Hide it").click()
