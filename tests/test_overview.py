@@ -2,7 +2,6 @@
 
 import html
 import re
-from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +14,7 @@ from sqlalchemy import insert, update
 from tests.visitors import DAY, GOOGLEBOT, HOUR, MUMBAI, login, page, section, seen, tell, words
 from tests.world import Shop
 from webapp import alerts, clock, counts
-from webapp.models import Customer, DailyCount
+from webapp.models import Customer, DailyCount, RefusedHour
 from webapp.overview import Days
 from webapp.pages.charts import Chart
 
@@ -192,7 +191,7 @@ def test_silence_is_told_where_there_usually_is_data(
 def test_alerts_stand_on_top(march: Shop, alice: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "notice-amber" not in page(alice, "/overview").replace("is being counted", "")
     monkeypatch.setattr(alerts, "silence", lambda *_: alerts.Silence(3, 1200))
-    monkeypatch.setattr(alerts, "refusals_by_hour", lambda *_: Counter({NOW // HOUR: 70, NOW // HOUR - 30: 168}))
+    _refuse(march, {0: 70, -30: 168})
     monkeypatch.setattr(alerts, "space", lambda _: alerts.Space(1_200_000_000, 40_000_000_000))
     with march.database.write() as session:
         session.execute(update(Customer).where(Customer.system_id == "u1").values(merging_stopped_at=NOW))
@@ -207,13 +206,19 @@ def test_alerts_stand_on_top(march: Shop, alice: FlaskClient, monkeypatch: pytes
     ("by_hour", "is_told"),
     [({}, False), ({0: 19}, False), ({0: 20}, True), ({-1: 20}, True), ({-2: 5000}, False), ({0: 20, -5: 1000}, False)],
 )
-def test_jump_in_refusals(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, by_hour: dict[int, int], *, is_told: bool
-) -> None:
-    counted = Counter({NOW // HOUR + hour: number for hour, number in by_hour.items()})
-    monkeypatch.setattr(alerts, "refusals_by_hour", lambda *_: counted)
+def test_jump_in_refusals(shop: Shop, by_hour: dict[int, int], *, is_told: bool) -> None:
+    _refuse(shop, by_hour)
     with shop.database.read() as session:
         assert (alerts.refusals(session, shop.workspace.id) is not None) == is_told
+
+
+def _refuse(shop: Shop, by_hour: dict[int, int]) -> None:
+    """Let so many requests have been refused in hours before (or after) the present one; values ignored don't count."""
+    with shop.database.write() as session:
+        for back, number in by_hour.items():
+            for kind, count in (("refused", number), ("ignored", 1000)):
+                hour = NOW // HOUR + back
+                session.add(RefusedHour(workspace_id=shop.workspace.id, kind=kind, hour=hour, count=count))
 
 
 def test_disk_that_fills_up(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

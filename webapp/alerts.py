@@ -1,7 +1,6 @@
 """What somebody should look at now: no data, many refusals, merging that stopped, a disk that fills up."""
 
 import shutil
-from collections import Counter
 from datetime import datetime, tzinfo
 from pathlib import Path
 from statistics import median
@@ -9,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from webapp import clock, counts, overview
+from webapp import clock, counts, overview, refused
 from webapp.overview import Days
 
 _WEEKS = 4  # that tell what is usual in an hour
@@ -61,18 +60,11 @@ def _hour(at: int, zone: tzinfo) -> tuple[int, int]:
 
 def refusals(session: Session, workspace_id: int) -> Refusals | None:
     """Whether far more requests are refused now than in the week before."""
-    by_hour = refusals_by_hour(session, workspace_id)
     hour = clock.now() // clock.HOUR
-    number = max(by_hour[hour], by_hour[hour - 1])
-    usual = sum(by_hour[hour - back] for back in range(2, 170)) / 168
+    by_hour = refused.by_hour(session, workspace_id, (hour - 169) * clock.HOUR)
+    numbers = [by_hour.get((hour - back) * clock.HOUR, 0) for back in range(170)]
+    number, usual = max(numbers[:2]), sum(numbers[2:]) / 168
     return Refusals(number, usual) if number >= max(_FEWEST_REFUSED, _JUMP * usual) else None
-
-
-def refusals_by_hour(session: Session, workspace_id: int) -> Counter[int]:  # noqa: ARG001 - see below
-    """How many requests were refused, by hour since the epoch. Nobody counts them yet: the inbox of refused requests
-    is to be asked here.
-    """
-    return Counter()
 
 
 def space(file: Path | None) -> Space | None:
