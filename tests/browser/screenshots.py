@@ -44,6 +44,9 @@ PICTURES = (
     Picture("search", "/customers?q=asha"),
     Picture("profile", "/customers/{busy}?by=visit"),
     Picture("profile-dark", "/customers/{busy}?by=visit", theme="dark"),
+    Picture("overview", "/overview"),
+    Picture("data", "/data"),
+    Picture("refused", "/refused"),
     Picture("list-phone", "/customers", PHONE),
     Picture("profile-phone", "/customers/{busy}", PHONE),
 )
