@@ -26,6 +26,7 @@ STATES = {
         "?q=nobody+at+all",
     ],
     "overview.show": ["?days=7", "?from=2026-03-01&to=2026-03-20", "?from=2026-03-01"],
+    "overview.names": ["?days=90", "?name=Purchased"],
     "profile.show": ["?by=visit&show=visit&show=change&show=merge", "?event=nothing+like+it", "?attribute=a&q=a"],
     "profile.history": ["?attribute=email"],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],
@@ -128,10 +129,10 @@ def _people(shop: Shop) -> Iterator[str]:
 def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
     """The rule's address with what it wants in it; none where the shop has nothing of that kind."""
     wanted = set(re.findall(r"<(?:[^:<>]+:)?([^<>]+)>", rule.rule))
-    unknown = wanted - {"growlytics_id", "cursor", "token"}
+    unknown = wanted - {"growlytics_id", "cursor", "token", "kind"}
     assert not unknown, f"{rule.rule}: say here what stands for {unknown}, so that its page is looked at too"
     for growlytics_id in people if "growlytics_id" in wanted else [""]:
-        path = rule.rule.replace("<growlytics_id>", growlytics_id)
+        path = rule.rule.replace("<growlytics_id>", growlytics_id).replace("<kind>", "event")
         if "cursor" in wanted:
             cursor = _event(shop, growlytics_id)
             if cursor is None:
