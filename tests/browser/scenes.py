@@ -32,6 +32,7 @@ STATES = {
     "feed.show": ["?event=nothing+like+it", "?raw=1", "?before=1"],
     "palette.show": ["?q=a", "?q=set", "?q=nobody+at+all"],
     "overview.show": ["?days=7", "?from=2026-03-01&to=2026-03-20", "?from=2026-03-01"],
+    "overview.names": ["?days=90", "?name=Purchased"],
     "profile.show": ["?by=visit&show=visit&show=change&show=merge", "?event=nothing+like+it", "?attribute=a&q=a"],
     "data.attributes": ["?show=alike", "?show=hidden", "?q=nothing+like+it", "?page=2"],
     "data.attribute": ["?name=email", "?name=City", "?name=City&type=number", "?name=" + "00+" + "x" * 46],
@@ -179,13 +180,14 @@ def _reasons(shop: Shop) -> list[str]:
 def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
     """The rule's address with what it wants in it; none where the shop has nothing of that kind."""
     wanted = set(re.findall(r"<(?:[^:<>]+:)?([^<>]+)>", rule.rule))
-    unknown = wanted - {"growlytics_id", "cursor", "path", "reason_id", "token"}
+    unknown = wanted - {"growlytics_id", "cursor", "kind", "path", "reason_id", "token"}
     assert not unknown, f"{rule.rule}: say here what stands for {unknown}, so that its page is looked at too"
     if "reason_id" in wanted:
         yield from (rule.rule.replace("<reason_id>", one) for one in _reasons(shop))
         return
     for growlytics_id in people if "growlytics_id" in wanted else [""]:
         path = rule.rule.replace("<growlytics_id>", growlytics_id).replace("<path:path>", "track/event/v2")
+        path = path.replace("<kind>", "event")
         if "cursor" in wanted:
             cursor = _event(shop, growlytics_id)
             if cursor is None:
