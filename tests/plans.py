@@ -16,7 +16,7 @@ from webapp import db
 GROWING = frozenset({
     "attribute_types", "attribute_values", "browser_messages", "customers", "device_logins", "devices", "event_counts",
     "events", "idempotency_keys", "ignored_values", "merges", "notes", "refused_hours", "refused_payloads",
-    "refused_reasons", "search_terms", "tags", "tallies", "visits",
+    "search_terms", "tags", "tallies", "visits",
 })  # fmt: skip
 # Of these one person or one shop can have any number. What one person has of the others is sorted in no time.
 _UNBOUNDED = GROWING - {
