@@ -17,7 +17,7 @@ from webapp import db
 GROWING = frozenset({
     "arrivals", "attribute_types", "attribute_values", "browser_messages", "customers", "daily_counts", "device_logins",
     "devices", "event_counts", "events", "idempotency_keys", "ignored_values", "merges", "notes", "refused_hours",
-    "refused_payloads", "refused_reasons", "search_terms", "tags", "tallies", "visits",
+    "refused_payloads", "search_terms", "tags", "tallies", "visits",
 })  # fmt: skip
 # Of these one person or one shop can have any number. What one person has of the others is sorted in no time.
 _UNBOUNDED = GROWING - {

@@ -26,14 +26,14 @@ def test_nothing_typed_shows_every_page(alice: FlaskClient) -> None:
     assert found["Activity"] == "/activity"
     assert found["API keys"] == "/settings/keys"
     for where in found.values():
-        assert alice.get(where).status_code == 200
+        assert alice.get(where, follow_redirects=True).status_code == 200
 
 
 def test_viewer_is_not_led_to_what_is_not_for_viewers(bob: FlaskClient) -> None:
     found = _found(bob, "settings") + _found(bob, "")
     assert ("Account", "/settings/account") in found
     for _, where in found:
-        assert bob.get(where).status_code == 200
+        assert bob.get(where, follow_redirects=True).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,29 @@ def test_ignored_values_are_written_with_their_customer(shop: Shop) -> None:
     assert (of_customer.can_be_replayed, of_event.can_be_replayed) == (True, False)
 
 
+def test_ignored_values_cost_the_same_statements_however_many_there_are(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    driven = db.driven
+
+    def counting(connection: Any, sql: str, parameters: Any) -> list[Any]:
+        sent.append(sql)
+        return driven(connection, sql, parameters)
+
+    names = [f"a{number}" for number in range(40)]
+    shop.send("/track/user", {"id": "u1", "attributes": dict.fromkeys(names, 1)})
+    monkeypatch.setattr(db, "driven", counting)
+    numbers = []
+    for some in (1, 40):
+        sent.clear()
+        change = {"type": "customer", "id": "u1", "attributes": dict.fromkeys(names[:some], "text")}
+        shop.send("/api/v1/batch", {"changes": [change] * some})
+        numbers.append(len([sql for sql in sent if "refused_" in sql]))
+    assert numbers == [3, 3]
+    assert sum(group.row.count for group in groups(shop)) == 1 + 40 * 40
+
+
 def test_no_key_is_written_down(shop: Shop) -> None:
     key = browser_key(shop)
     browse(shop, key, did=5)
@@ -336,6 +359,16 @@ def test_old_ones_are_forgotten(shop: Shop) -> None:
         refused.forget_old(session, shop.workspace.id)
     assert [group.row.code for group in groups(shop)] == ["string.base"]
     assert rows(shop.database, RefusedPayload) == rows(shop.database, RefusedHour) == 0
+
+
+def test_of_too_many_reasons_the_oldest_are_forgotten(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refused, "MOST_REASONS", 2)
+    for number in range(4):
+        shop.send("/track/user", {"id": "u1", "attributes": {f"a{number}": None}})
+        clock_moves_on()
+    with shop.database.write() as session:
+        refused.forget_old(session, shop.workspace.id)
+    assert [group.row.place for group in groups(shop)] == ["attributes.a3", "attributes.a2"]
 
 
 def test_two_writers_lose_no_count(shop: Shop) -> None:

@@ -29,7 +29,8 @@ MOST_KEPT = inbox.MOST_KEPT
 _LARGEST_TREE = 20_000  # bytes
 LIFETIME = 30 * clock.DAY  # of what nobody has dismissed, after it was last seen
 _DEEPEST = 17  # levels
-_MOST_FORGOTTEN = 1_000  # at a time, once a minute
+MOST_REASONS = 5_000  # of a workspace
+_MOST_FORGOTTEN = 10_000  # at a time, once a minute
 
 
 class NotFoundError(LookupError):
@@ -272,13 +273,15 @@ def drop_payloads(session: Session, workspace_id: int) -> None:
 
 
 def forget_old(session: Session, workspace_id: int) -> None:
-    """Drop what is older than LIFETIME: some, so that nobody waits for it long."""
+    """Drop what is older than LIFETIME, and reasons past MOST_REASONS: some, so that nobody waits for it long."""
     until = clock.now() - LIFETIME
     whose, at = RefusedPayload.workspace_id == workspace_id, RefusedPayload.received_at
     edge = session.scalar(select(at).where(whose).order_by(at).offset(_MOST_FORGOTTEN).limit(1))
     session.execute(delete(RefusedPayload).where(whose, at < (until if edge is None else min(until, edge))))
-    is_old = RefusedReason.workspace_id == workspace_id, RefusedReason.last_at < until
-    query = select(RefusedReason.id).where(*is_old).order_by(RefusedReason.last_at, RefusedReason.id)
+    is_its, order = RefusedReason.workspace_id == workspace_id, (RefusedReason.last_at, RefusedReason.id)
+    latest = select(RefusedReason.last_at).where(is_its).order_by(*(one.desc() for one in order))
+    first = session.scalar(latest.offset(MOST_REASONS).limit(1)) or 0  # of those that are too many
+    query = select(RefusedReason.id).where(is_its, RefusedReason.last_at < max(until, first + 1)).order_by(*order)
     _drop(session, workspace_id, session.scalars(query.limit(_MOST_FORGOTTEN)).all())
     for kind in ("refused", "ignored"):
         is_kind = RefusedHour.workspace_id == workspace_id, RefusedHour.kind == kind

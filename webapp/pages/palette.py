@@ -33,8 +33,13 @@ class Spot(NamedTuple):
 
 
 PAGES = (
+    Spot("Overview", "overview.show", "chart", "dashboard figures counts alerts sources countries"),
     Spot("Customers", "people.index", "users", "list people profiles search"),
     Spot("Activity", "feed.show", "activity", "live feed events arrivals"),
+    Spot("Data", "data.attributes", "database", "dictionary attributes types near-duplicates"),
+    Spot("Events", "data.events", "database", "data dictionary names volume"),
+    Spot("Refused", "refused.index", "inbox", "ignored values errors faults replay send again"),
+    Spot("API reference", "reference.index", "code", "endpoints fields samples curl try dry run documentation"),
     Spot("Keyboard", "keyboard.show", "keyboard", "keys shortcuts help"),
 )
 SETTINGS = (
