@@ -58,10 +58,6 @@ class Result(NamedTuple):
         return self.state == "stored"
 
 
-class _RehearsedError(Exception):
-    """It could be stored. Raised in the transaction, so that it isn't."""
-
-
 class _GoneError(Exception):
     """Somebody else has stored it."""
 
@@ -89,8 +85,11 @@ class _Replay:
             refused.unmark(session, self.sample.details["customer_id"], self.group.row)
         if not refused.take(session, self.sample.row):
             raise _GoneError
-        if self.is_rehearsal:
-            raise _RehearsedError
+
+    def store(self, request: Request) -> Outcome:
+        """Store it, or find out whether it could be. Raises RefusedError, and what `settle` raises."""
+        work = batch.rehearse if self.is_rehearsal else batch.alone
+        return work(self.house.database, request)
 
 
 @dataclass(slots=True)
@@ -130,7 +129,7 @@ class _Again(Call):
             messages=[messages[place] for place in told] if messages else (),
             also=self.replay.settle,
         )
-        return batch.alone(self.house.database, request)
+        return self.replay.store(request)
 
     def _lacks_some(self, messages: Sequence[Message | None]) -> bool:
         """Whether some of a browser's messages are at fault themselves; those that aren't wait for them."""
@@ -156,8 +155,6 @@ def one(house: House, workspace: Workspace, group: Group, sample: Sample, *, is_
     try:
         faults = _value(replay) if group.is_value else _request(replay)
         result = Result("refused", faults) if faults else Result("stored")
-    except _RehearsedError:
-        return Result("stored")
     except _GoneError:
         return Result("gone")
     except _StillIgnoredError as error:
@@ -193,7 +190,7 @@ def _value(replay: _Replay) -> Sequence[str]:
         reported_at=details["reported_at"],
     )
     request = Request(replay.workspace, [change], Source(row.endpoint, row.key_id), also=replay.settle)
-    batch.alone(replay.house.database, request)
+    replay.store(request)
     return ()
 
 
@@ -203,7 +200,7 @@ def _request(replay: _Replay) -> Sequence[str]:
     with replay.house.database.read() as session:
         key = session.get_one(ApiKey, row.key_id)
     environ = _environ(endpoint, replay.sample.row, replay.sample.details)
-    call = _Again(replay.house, environ, first_key=key, replay=replay)
+    call = _Again(replay.house, environ, is_dry_run=replay.is_rehearsal, first_key=key, replay=replay)
     answer: dict[str, Any] = json.loads(api.ENDPOINTS[endpoint](call).body)
     return [message for part in answer.get("refused", ()) for message in _messages(part["details"])]
 
