@@ -20,7 +20,7 @@ demo: $(RUN_STAMP) ## Fill the embedded database with a demonstration shop (FORC
 	@$(BIN)/customer-profiles demo $(if $(FORCE),--force)
 
 test: $(TEST_STAMP) browser wrk ## Run all tests, on SQLite, PostgreSQL and in a real browser
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 battery: $(TEST_STAMP) ## Play the reliability battery at full size into docs/reliability.md (SMALL=1, ROWS, SEED)
 	@$(BIN)/python -m tests.battery $(if $(SMALL),--small) $(if $(SEED),--seed $(SEED)) $(ROWS)
