@@ -27,7 +27,7 @@ document.addEventListener("submit", (event) => {
 // Keys. What `j` and `k` go over gets the real focus, so that Enter does what it always does.
 
 const TYPING = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
-const ROWS = "#list tbody tr > :first-child a, .choice .row-link, #activities .event > summary, .arrival-event a";
+const ROWS = "#list tbody tr > :first-child a, .choice .row-link, #activities .event > summary, .arrival-event a, .entries-table .row-link, .reasons .row-link";
 const KEYS = {
   "/": () => search()?.select(),
   "?": () => openHelp(),
@@ -49,7 +49,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 function search() {
-  return document.querySelector(".search input");
+  return document.querySelector(".search input[type=search]");
 }
 
 function step(by) {

@@ -32,7 +32,7 @@ palette?.addEventListener("click", (event) => {
   if (isLeaving && !event.ctrlKey && !event.metaKey) palette.close();
 });
 
-palette?.addEventListener("close", () => {
+for (const over of ["close", "input"]) palette?.addEventListener(over, () => {
   isGoing = false;
 });
 

@@ -235,3 +235,14 @@ def test_texts_that_cannot_be_stored_are_told_where_they_are(shop: Shop) -> None
     answer = _raw(shop, body % json.dumps(_event()).encode())
     assert _refused(answer) == {1: ["object.duplicate", "string.unicode"]}
     assert rows(shop.database, Event) == 1
+
+
+def test_more_attributes_than_a_statement_has_parameters(shop: Shop) -> None:
+    changes = [
+        {"type": "event", "customerId": "u1", "name": f"E{place}", "attributes": {f"a{n}": n for n in range(40)}}
+        for place in range(1000)
+    ]
+    assert shop.send("/api/v1/batch?dry_run=1", {"changes": changes}).status_code == 200
+    for _ in range(2):
+        answer = shop.send("/api/v1/batch", {"changes": changes})
+        assert (answer.status_code, answer.json) == (200, {"success": True, "accepted": 1000})

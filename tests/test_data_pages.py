@@ -11,7 +11,7 @@ from sqlalchemy import update
 from tests.world import Shop, submit
 from webapp import clock, converting, dictionary
 from webapp.converting import Converter
-from webapp.models import Arrived, DailyCount, DictionaryEntry, Event
+from webapp.models import DailyCount, DictionaryEntry
 
 
 @pytest.fixture(autouse=True)
@@ -125,11 +125,6 @@ def test_list_of_events_with_their_volume(shop: Shop, alice: FlaskClient) -> Non
 def test_page_of_an_event_tells_what_the_newest_carried(shop: Shop, alice: FlaskClient) -> None:
     for number in range(4):
         shop.event(time=1_700_000_000_000 + number, **({"Amount": number} if number else {"Coupon": "x"}))
-    with shop.database.write() as session:
-        for event in session.query(Event):
-            key = {"customer_id": event.customer_id, "reported_at": event.reported_at, "event_id": event.id}
-            more = {"received_at": event.received_at, "endpoint": "/track/event/v2", "name": event.name}
-            session.add(Arrived(workspace_id=shop.workspace.id, key_id=None, **key, **more))
     told = _text(alice, "/data/event?name=Purchased")
     assert "by the newest 4 such events" in told
     assert "Amount number 75 %" in told
@@ -165,7 +160,7 @@ def test_description_and_hiding(shop: Shop, alice: FlaskClient) -> None:
     assert "Secret" not in told
     assert "Noise" not in told
     assert "Show 1 hidden attribute too" in told
-    told = _text(alice, f"{profile}?hidden=show")
+    told = _text(alice, f"{profile}?hidden=show&attributes=all")
     assert "Secret" in told
     assert "Noise" in told
     assert "Noise" in _text(alice, f"{profile}?event=Noise"), "whoever names it asks for it"

@@ -80,7 +80,14 @@ def work_off(database: Database, settling: int = SETTLING) -> None:
     """Work until no change is left that nobody else works on. `settling`: as SETTLING, ms."""
     worker = secrets.token_hex(8)
     while (change_id := database.transact(partial(_claimed, worker=worker))) is not None:
-        _Work(database, worker, change_id, settling).run()
+        try:
+            _Work(database, worker, change_id, settling).run()
+        except Exception as error:
+            if db.trouble(error) is not None:
+                raise
+            # One that fails doesn't hold up the others: it is tried again when its lease is over.
+            _log.error("a change of a type failed", exc_info=error)
+            worker = secrets.token_hex(8)
 
 
 def _claimed(session: Session, worker: str) -> int | None:

@@ -181,14 +181,14 @@ def _counting(dialect: str) -> ClauseElement:
 
 
 def trim(session: Session, workspace_id: int) -> None:
-    """Drop the oldest payloads of a workspace, as far as all of them are more than are kept."""
+    """Drop the oldest payloads of a workspace, as far as all of them are more than are kept; values take no room."""
     whose, at = RefusedPayload.workspace_id == workspace_id, RefusedPayload.received_at
     if (session.scalar(select(func.sum(RefusedPayload.byte_count)).where(whose)) or 0) <= MOST_BYTES:
         return
     total = func.sum(RefusedPayload.byte_count).over(order_by=at.desc()).label("total")
     summed = select(at, total).where(whose).subquery()
     last = session.scalar(select(func.max(summed.c.received_at)).where(summed.c.total > MOST_BYTES))
-    session.execute(delete(RefusedPayload).where(whose, at <= last))
+    session.execute(delete(RefusedPayload).where(whose, at <= last, RefusedPayload.body.is_not(None)))
 
 
 def of_value(
@@ -253,7 +253,8 @@ class Inbox:
         """Note what has been refused: written on return, or within a second where much is."""
         fresh = list(noted)
         with self._lock:
-            _merged(self._waiting, map(self._light, fresh))
+            for one in fresh:
+                self._wait(one)
             is_due = time.monotonic() - self._written_at >= self._interval and not self._is_failing
             if is_due:
                 self._written_at = time.monotonic()
@@ -261,6 +262,13 @@ class Inbox:
                 self._set_timer()
         if is_due:
             self.flush()
+
+    def _wait(self, one: Noted) -> None:
+        """Let something wait; what waits is bounded, however long the database can't be written."""
+        is_new = one.reason.kind == "refused" and one.key not in self._waiting
+        if is_new and len(self._waiting) >= MOST_REASONS:
+            one = replace(one, reason=reasons.overflow(one.reason), payloads=deque(one.payloads, MOST_KEPT))
+        _merged(self._waiting, [self._light(one)])
 
     def _light(self, one: Noted) -> Noted:
         """The same, with less of its payloads where too much is waiting already."""
@@ -304,17 +312,28 @@ class Inbox:
 
     def _take_back(self, noted: dict[_Key, Noted]) -> None:
         with self._lock:
-            later, self._waiting = self._waiting, noted
-            _merged(self._waiting, map(self._light, later.values()))
+            later, self._waiting, self._byte_count = self._waiting, {}, 0
+            for one in (*noted.values(), *later.values()):
+                self._wait(one)
             if self._timer is None:
                 self._set_timer()
 
 
 def _written(session: Session, noted: dict[_Key, Noted]) -> None:
+    _strip(session, noted.values())
     known = db.stored(session, _REASONS, sorted(noted))
     write(session, _merged({}, _within_bounds(session, noted, known)).values())
     for workspace_id in sorted({workspace_id for workspace_id, _ in noted}):
         trim(session, workspace_id)
+
+
+def _strip(session: Session, noted: Iterable[Noted]) -> None:
+    """Take away what a workspace doesn't want kept: it may have said so while this was waiting."""
+    wanted = set(session.scalars(select(Workspace.id).where(Workspace.keeps_refused)))
+    for one in noted:
+        if one.workspace_id not in wanted:
+            one.words, one.sample = "", ""
+            one.payloads.clear()
 
 
 def _within_bounds(session: Session, noted: dict[_Key, Noted], known: Collection[Any]) -> Iterator[Noted]:

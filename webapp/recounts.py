@@ -1,13 +1,12 @@
 """Counting anew what the counters of each day hold, in small steps while everything goes on."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from webapp import beginnings, counts, db
@@ -15,6 +14,8 @@ from webapp.beginnings import Beginning
 from webapp.counts import Notes
 from webapp.db import Database
 from webapp.models import Counting, Customer, DailyCount, Event, Visit
+
+log = logging.getLogger(__name__)
 
 _MOST_PROFILES, _MOST_EVENTS = 500, 5_000  # of one step; a profile that has more events takes a step alone
 _PAUSE = 5.0  # seconds between two looks at whether there is something to count
@@ -123,8 +124,11 @@ def note(session: Session, notes: Notes, some: Sequence[Any]) -> None:
 def keep_going(database: Database) -> None:
     """Count whatever there is to be counted, for ever, and leave others at least as much time as it takes."""
     while True:
-        with suppress(DBAPIError):  # the database is away, full or not there yet: the next look tells
+        try:
             _go_on(database)
+        except Exception as error:  # the database is away, full or not there yet: the next look tells
+            if db.trouble(error) is None:
+                log.exception("counting anew failed, and is tried again")
         time.sleep(_PAUSE)
 
 

@@ -204,8 +204,9 @@ def samples(session: Session, group: Group) -> list[Sample]:
     found = [
         Sample(row, json.loads(row.details)) for row in sorted(rows, key=lambda row: row.received_at, reverse=True)
     ]
-    people = _people(session, group.row.workspace_id, [system_id(one) for one in found])
-    return [Sample(one.row, one.details, people.get(system_id(one))) for one in found]
+    ids = [system_id(one) for one in found]
+    people = _people(session, group.row.workspace_id, ids)
+    return [Sample(one.row, one.details, people.get(id_)) for one, id_ in zip(found, ids, strict=True)]
 
 
 def system_id(sample: Sample) -> str:
@@ -291,6 +292,9 @@ def forget_old(session: Session, workspace_id: int) -> None:
 def _drop(session: Session, workspace_id: int, ids: Sequence[int]) -> None:
     if not ids:
         return
+    # The reasons first, as everybody does: what is written for one meanwhile would be left without it.
+    held = RefusedReason.workspace_id == workspace_id, RefusedReason.id.in_(ids)
+    session.execute(select(RefusedReason.id).where(*held).order_by(RefusedReason.id).with_for_update()).all()
     for column in (RefusedPayload.reason_id, RefusedReason.id):
         whose = column.class_.workspace_id == workspace_id
         session.execute(delete(column.class_).where(whose, column.in_(ids)))

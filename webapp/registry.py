@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy import ColumnElement, Select, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp import clock, dictionary, values, workspaces
-from webapp.db import insert
+from webapp import clock, db, dictionary, values, workspaces
+from webapp.db import Base, insert
 from webapp.dictionary import ITSELF
 from webapp.ingest.arrival import Arrival
 from webapp.ingest.changes import Carrying, EventRecord, Ignored, Settled
@@ -16,6 +16,7 @@ from webapp.models import AttributeType, Workspace
 
 RESERVED = ("name", "email", "mobile")
 CUSTOMER = dictionary.CUSTOMER
+_TYPES = Base.metadata.tables[AttributeType.__tablename__]
 
 
 def settle(arrival: Arrival, changes: Sequence[Carrying]) -> list[Settled]:
@@ -76,15 +77,27 @@ def _learn(arrival: Arrival, firsts: dict[tuple[str, str], str]) -> dict[tuple[s
     """
     session, workspace_id = arrival.session, arrival.workspace.id
     reserved = {(CUSTOMER, name): "string" for name in RESERVED}
-    fixed = reserved | registered(session, workspace_id, is_one_of(firsts))
+    fixed = reserved | _types(session, workspace_id, firsts)
     fresh = sorted(key for key in firsts.keys() - fixed.keys() if key[1] != ITSELF)
     if fresh:
         _register(session, workspace_id, [(*key, firsts[key]) for key in fresh], arrival.received_at)
-        fresh_types = registered(session, workspace_id, is_one_of(fresh))
+        fresh_types = _types(session, workspace_id, fresh)
     else:
         fresh_types = {}
     _remember(arrival, dictionary.note(arrival, firsts), fixed)
     return fixed | fresh_types
+
+
+def _types(session: Session, workspace_id: int, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """The types of those of these attributes that have one. A batch may have more than there can be parameters."""
+    asked = [{"workspace_id": workspace_id, "event_name": key[0], "name": key[1]} for key in sorted(keys)]
+    return {(event_name, name): type_ for event_name, name, type_ in db.fetch(session, _typed, asked)}
+
+
+def _typed(dialect: str) -> Select[Any]:
+    told = db.given(dialect, _TYPES.primary_key).subquery("told").c
+    query = select(_TYPES.c.event_name, _TYPES.c.name, _TYPES.c.type)
+    return query.where(*(column == told[column.name] for column in _TYPES.primary_key))
 
 
 def _remember(arrival: Arrival, noted: set[tuple[str, str]], fixed: dict[tuple[str, str], str]) -> None:

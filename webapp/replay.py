@@ -104,6 +104,11 @@ class _Again(Call):
         self.key = self.first_key
         return self.first_key
 
+    @property
+    def is_rated(self) -> bool:
+        """It doesn't count again."""
+        return False
+
     def now(self) -> int:
         """When it came for the first time: epoch ms."""
         return self.replay.sample.row.received_at

@@ -79,8 +79,10 @@ def carried(session: Session, workspace_id: int, names: Collection[str]) -> dict
     lowest, highest = (end or 0 for end in session.execute(select(*ends)).one())
     number = highest - lowest + 1
     ids = {lowest + int(place * _GOLDEN % 1 * number) for place in range(_MOST_CUSTOMERS)}
-    if number <= _MOST_CUSTOMERS:
-        ids = set(range(lowest, highest + 1))
+    ours = select(Customer.id).where(Customer.workspace_id == workspace_id).limit(_MOST_CUSTOMERS + 1)
+    everybody = session.scalars(ours).all()
+    if len(everybody) <= _MOST_CUSTOMERS:  # also of a small shop beside a large one
+        ids, number = set(everybody), len(everybody)
     found: dict[str, tuple[set[int], set[str]]] = {name: (set(), set()) for name in names}
     roots = dict(session.execute(_profiles(workspace_id, ids)).tuples().all()) if names else {}
     profiles = sorted(roots)
@@ -91,7 +93,7 @@ def carried(session: Session, workspace_id: int, names: Collection[str]) -> dict
                 people.add(roots[customer_id])
                 if len(some) < _FEW_SAMPLES:
                     some.add(short(value))
-    times = number / len(ids)
+    times = number / len(ids) if ids else 1
     return {name: _carried(len(people), sorted(some), times) for name, (people, some) in found.items()}
 
 

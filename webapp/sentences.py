@@ -78,7 +78,7 @@ def of(event: Shown) -> Known | None:
     known = _KNOWN.get(_folded(event.name))
     if known is None:
         return None
-    told = {_folded(one.name): one.value for one in event.attributes if one.excerpt is None}
+    told = {_folded(one.name): one.value for one in event.visible if one.excerpt is None}
     if page := event.context.get("page"):
         told.setdefault("url", page)
     icon, say = known

@@ -93,7 +93,9 @@ def start(session: Session, workspace_id: int, user_id: int, key: tuple[str, str
         update(TypeChange).where(*_of(workspace_id, key), _IS_OPEN).values(ended_at=now, is_superseded=True)
     )
     former.type, former.created_at = type_, now
-    session.get_one(Workspace, workspace_id).types_version += 1  # so that every process asks for the types again
+    # So that every process asks for the types again; counted by the database, lest one of two changes at once is lost.
+    workspace = session.get_one(Workspace, workspace_id)
+    workspace.types_version = Workspace.types_version + 1
     session.add(change)
     session.flush()
     return change

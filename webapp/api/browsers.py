@@ -46,6 +46,7 @@ def collect(call: Call) -> Reply:
     key = call.enter(text if isinstance(text, str) else "", "browser")
     if call.visitor is None:
         _check_origin(call, key)
+    if call.is_rated:
         _check_rate(call, key)
     sent = {name: value for name, value in decoded.value.items() if name != "messages"}
     envelope = Envelope(sent, Decoded(sent, decoded.is_plain).faults(), call.workspace)

@@ -93,6 +93,11 @@ class Call:
         return self.key.workspace
 
     @property
+    def is_rated(self) -> bool:
+        """Whether it counts among the requests that its address may send."""
+        return self.visitor is None
+
+    @property
     def path(self) -> str:
         """The path of the endpoint."""
         return str(self.environ["PATH_INFO"])

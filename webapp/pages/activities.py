@@ -157,7 +157,9 @@ def entries(session: Session, here: Place, person: Person) -> dict[str, Any]:
 def _entries(session: Session, here: Place, person: Person, names: Sequence[tuple[str, int]]) -> dict[str, Any]:
     asked, position = Asked.of_request(here), Position.of_request(here)
     whose = timeline.Person(here.workspace.id, person.ids)
-    wanted = without_hidden(session, here, _until(person.as_of, asked.wanted))
+    wanted = _until(person.as_of, asked.wanted)
+    if position.linked is None:  # a link leads to its event, also to a hidden one
+        wanted = without_hidden(session, here, wanted)
     found = max(0, request.args.get("found", 0, type=int))
     if position.linked is not None:
         page = timeline.around(session, whose, wanted, asked.extras, position.linked)

@@ -61,7 +61,7 @@ def _rows(session: Session, here: Place, person: Person, refused: Refusals) -> d
     text = request.args.get("attribute", "").strip()
     hidden = dictionary.hidden(session, here.workspace.id).attributes
     everybody = _all(everything, pinned, refused)
-    shows_hidden = request.args.get("hidden") == "show"
+    shows_hidden = request.args.get("attributes") == "all"
     shown = [row for row in everybody if shows_hidden or row.name not in hidden]
     found = _matching(shown, text, here)
     most = len(found) if request.args.get("rows") == "all" else MOST_ROWS
@@ -74,8 +74,9 @@ def _rows(session: Session, here: Place, person: Person, refused: Refusals) -> d
         "attribute_text": text,
         "has_many_attributes": len(everything) >= MANY_ATTRIBUTES,
         "all_path": addresses.profile(id_, rows="all"),
-        "hidden_count": len(everybody) - len(shown),
-        "hidden_path": addresses.profile(id_, hidden="show"),
+        "hidden_count": sum(row.name in hidden for row in everybody),
+        "shows_hidden_rows": shows_hidden,
+        "hidden_path": addresses.profile(id_, "attributes", **({} if shows_hidden else {"attributes": "all"})),
         "may_pin": here.may_edit,
         "pin_path": addresses.beside(url_for("pinning.pin", growlytics_id=id_)),
         "unpin_path": addresses.beside(url_for("pinning.unpin", growlytics_id=id_)),

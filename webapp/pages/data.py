@@ -101,7 +101,7 @@ def attribute() -> str:
         changes = type_changes.of_attribute(session, here.workspace.id, key)
         change = _current(changes)
         if htmx.wants("change"):
-            return render_template("data/_change.html", change=change, key=key, address=_address())
+            return render_template("data/_change.html", change=change, key=key, address=_address(), is_part=True)
         read = _of_customers if entry.event_name == CUSTOMER else _of_event
         shown = {
             "type": registry.registered(session, here.workspace.id, registry.is_one_of([key])).get(key, "string"),

@@ -54,7 +54,8 @@ def load_visitor(token: str) -> Visitor | None:
         login = users.signed_in(session, token)
     if login is None:
         return None
-    is_polling = any(map(htmx.wants, ("getting-started", "heard", "live")))  # a page left open is nobody's presence
+    # A page left open is nobody's presence.
+    is_polling = any(map(htmx.wants, ("change", "getting-started", "heard", "live")))
     if login.seen_at < clock.now() - 5 * clock.MINUTE and not is_polling:
         with database().write() as session:
             users.note_seen(session, login)

@@ -127,8 +127,9 @@ def _cards(session: Session, here: Place, asked: Asked) -> list[Card]:
     created, active = (overview.series(session, id_, kind, days, name) for kind in ("customer", "active"))
     events = overview.series(session, id_, "event", days)
     a_day = Compared(*(_average(number, days.number) for number in active.total))
+    number_by_day = Chart(days, _sums(everybody.before, created.numbers), "customer")
     return [
-        Card("Customers", everybody, Chart(days, _sums(everybody.before, created.numbers), "customer"), _registered()),
+        Card("Customers", everybody, number_by_day, _registered(asked)),
         Card("New customers", created.total, Chart(days, created.numbers, "new customer"), _created(asked)),
         Card("Events", events.total, Chart(days, events.numbers, "event"), (link("names", asked, "event"), "By name")),
         Card("Active customers a day", a_day, Chart(days, active.numbers, "active customer"), _seen(asked)),
@@ -150,8 +151,10 @@ def _sums(before: float, numbers: list[int]) -> list[int]:
     return found
 
 
-def _registered() -> tuple[str, str]:
-    return _people(("status", "registered")), "All of them"
+def _registered(asked: Asked) -> tuple[str, str]:
+    """Everybody, as far as they were there at the end of the last day."""
+    until = [] if asked.latest is not None else [("where", str(Seen("created", Range(until=asked.dates[1]))))]
+    return _people(("status", "registered"), *until), "All of them"
 
 
 def _created(asked: Asked) -> tuple[str, str]:
