@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from tests.conftest import settings_for
 from tests.world import submit
 from webapp import create_app, keys, signatures, workspaces
 from webapp.db import Database
 from webapp.demo_shop import KEY_NAME, MOST_OF_ONE, PRODUCTS, SHOPPERS
-from webapp.models import ApiKey, Workspace
+from webapp.models import ApiKey, Counting, Workspace
 
 SHOP = "/demo-shop"
 PAGES = ["", "?room=garden", "?room=nonsense", "/products/mug", "/cart", "/login"]
@@ -124,6 +124,7 @@ def test_revoked_key_is_replaced(demo: Flask, visitor: FlaskClient) -> None:
 
 def test_without_a_workspace_there_is_no_snippet(demo: Flask, visitor: FlaskClient) -> None:
     with demo.extensions["database"].write() as session:
+        session.execute(delete(Counting))
         session.delete(session.scalars(select(Workspace)).one())
     assert visitor.get(f"{SHOP}/snippet.js").status_code == 404
 

@@ -182,7 +182,7 @@ def test_every_member_reads_it_and_finds_the_way(shop: Shop, bob: FlaskClient) -
 
 def test_getting_started_and_keys_lead_to_it(alice: FlaskClient) -> None:
     for path in ("/customers", "/settings/keys"):
-        assert _text(alice, path).count(f'href="{PAGE}"') == 2  # one of them in the navigation
+        assert _text(alice, path).count(f'href="{PAGE}"') == 3  # beside the navigation's and the palette's
 
 
 def test_new_key_comes_with_the_line_that_the_samples_need(alice: FlaskClient) -> None:

@@ -395,7 +395,7 @@ def test_browser_key_is_revoked_as_the_others(shop: Shop, alice: FlaskClient) ->
     key = _key(shop)
     submit(alice, f"/settings/keys/{key.public_id}/revocation", form_on="/settings/keys")
     assert "Make a browser key" in _text(alice)
-    assert f"?key={key.public_id}" not in _text(alice, "/settings/keys")
+    assert f"{PAGE}?key={key.public_id}" not in _text(alice, "/settings/keys")
 
 
 @pytest.mark.parametrize("path", [PAGE, "/settings/keys"])

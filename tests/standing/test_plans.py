@@ -38,6 +38,7 @@ CUSTOMERS, EVENTS = 12_000, 60_000
 # Parts of statements that may sort what they find, and why.
 EXCUSED = {
     "visits.device_id IN (SELECT ": "only visits that fall into the time of a page are sorted",
+    "daily_counts.name, sum(CASE": "the names of some days, of which a shop has so many",
     "arrivals.name = ": "only the newest arrivals are kept",
     "sum(refused_payloads.byte_count) AS sum": "all payloads of a workspace, which are so many at most",
     "DELETE FROM refused_payloads": "the older part of them",
