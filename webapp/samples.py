@@ -84,7 +84,7 @@ def carried(session: Session, workspace_id: int, names: Collection[str]) -> dict
     if len(everybody) <= _MOST_CUSTOMERS:  # also of a small shop beside a large one
         ids, number = set(everybody), len(everybody)
     found: dict[str, tuple[set[int], set[str]]] = {name: (set(), set()) for name in names}
-    roots = dict(row.t for row in session.execute(_profiles(workspace_id, ids))) if names else {}
+    roots = {row[0]: row[1] for row in session.execute(_profiles(workspace_id, ids))} if names else {}
     profiles = sorted(roots)
     for part in (profiles[place::_PARTS] for place in range(_PARTS)):
         for customer_id, name, value in session.execute(_present(part)) if part else ():
