@@ -2,26 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
-from tests import server
-from tests.browser.conftest import DESK, NOON, PHONE, Backend, sign_in
-from tests.server import LiveServer
+from tests.browser.conftest import DESK, NOON, ON_SQLITE, PHONE, Backend, sign_in
+
+pytestmark = ON_SQLITE  # the order in which PostgreSQL commits is tested in tests/test_arrivals.py
 
 SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 SOON: Any = {"timeout": 15_000}  # ms: it is asked for every five seconds
-
-
-@pytest.fixture(scope="module")
-def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real server on SQLite: the order in which PostgreSQL commits is tested in tests/test_arrivals.py."""
-    folder = tmp_path_factory.mktemp("live")
-    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
-        yield started
 
 
 @pytest.fixture(autouse=True)

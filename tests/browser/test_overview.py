@@ -7,18 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests import server
-from tests.browser.conftest import DESK, PHONE, Backend, sign_in
-from tests.server import LiveServer
+from tests.browser.conftest import DESK, ON_SQLITE, PHONE, Backend, sign_in
 from webapp import clock
 
-
-@pytest.fixture(scope="module")
-def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real server on SQLite: the page is the same with both engines."""
-    folder = tmp_path_factory.mktemp("live")
-    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
-        yield started
+pytestmark = ON_SQLITE  # the page is the same with both engines
 
 
 @pytest.fixture(params=[(PHONE, True), (DESK, True), (DESK, False)], ids=["phone", "desk", "without JavaScript"])

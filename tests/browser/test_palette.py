@@ -1,25 +1,16 @@
 """The palette in a real browser: by the keyboard alone, by hand on a phone, and as a page where no script runs."""
 
-from collections.abc import Iterator
 from time import perf_counter
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, ViewportSize, expect
 
-from tests import server
-from tests.browser.conftest import DESK, NOON, PHONE, Backend, sign_in
+from tests.browser.conftest import DESK, NOON, ON_SQLITE, PHONE, Backend, sign_in
 from tests.browser.payloads import ALL, CANARY, MARKS, SHORT
-from tests.server import LiveServer
+
+pytestmark = ON_SQLITE  # a palette doesn't know which engine there is
 
 SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-
-
-@pytest.fixture(scope="module")
-def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real server on SQLite: a palette doesn't know which engine there is."""
-    folder = tmp_path_factory.mktemp("live")
-    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
-        yield started
 
 
 @pytest.fixture(autouse=True)

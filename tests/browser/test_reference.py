@@ -1,27 +1,18 @@
 """The API's reference as an engineer uses it: read, copy a sample, try a body; nothing is stored by that."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests import server
-from tests.browser.conftest import DESK, PHONE, Backend, sign_in
+from tests.browser.conftest import DESK, ON_SQLITE, PHONE, Backend, sign_in
 from tests.dumps import dump
-from tests.server import LiveServer
 from tests.world import Shop
 from webapp.reference import ENDPOINTS
 
+pytestmark = ON_SQLITE  # the page is the same with both engines
+
 PAGE = "/api-reference"
-
-
-@pytest.fixture(scope="module")
-def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real server on SQLite: the page is the same with both engines."""
-    folder = tmp_path_factory.mktemp("live")
-    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
-        yield started
 
 
 @pytest.fixture(params=[PHONE, DESK], ids=["phone", "desk"])

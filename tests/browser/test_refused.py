@@ -1,24 +1,15 @@
 """An engineer finds what was refused, tries it again after a fix, and sends it again."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests import server
-from tests.browser.conftest import DESK, PHONE, Backend, sign_in
-from tests.server import LiveServer
+from tests.browser.conftest import DESK, ON_SQLITE, PHONE, Backend, sign_in
 from tests.world import Shop, rows
 from webapp.models import Event, Workspace
 
-
-@pytest.fixture(scope="module")
-def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real server on SQLite: the pages are the same with both engines."""
-    folder = tmp_path_factory.mktemp("live")
-    with server.live(f"sqlite:///{folder / 'live.sqlite3'}", folder) as started:
-        yield started
+pytestmark = ON_SQLITE  # the pages are the same with both engines
 
 
 @pytest.fixture(autouse=True)
