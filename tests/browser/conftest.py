@@ -20,6 +20,7 @@ from tests.server import LiveServer
 from tests.world import PASSWORD, Shop
 from webapp import create_app, users, workspaces
 from webapp.db import Base, Database
+from webapp.models import ApiKey
 
 EMAIL = "asha@support.example"
 NOON = 1_773_144_000_000  # 2026-03-10, 17:30 in the workspace's zone
@@ -97,6 +98,7 @@ def _start_over(session: Session, who: users.Credentials) -> None:
         # knows.
         if table.name not in {"workspaces", "api_keys", "attribute_types", "countings", "dictionary"}:
             session.execute(delete(table))
+    session.execute(delete(ApiKey).where(ApiKey.kind == "browser"))
     users.create(session, who, workspaces.find(session, None).id, "admin")
 
 

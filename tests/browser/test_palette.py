@@ -86,7 +86,7 @@ def test_typing_goes_on_from_a_result(page: Page) -> None:
 
 
 def test_pages_and_settings(page: Page) -> None:
-    for typed, path in (("act", "/activity"), ("api", "/settings/keys"), ("password", "/settings/account")):
+    for typed, path in (("act", "/activity"), ("api k", "/settings/keys"), ("password", "/settings/account")):
         page.keyboard.press("Control+k")
         page.keyboard.type(typed)
         page.keyboard.press("Enter")

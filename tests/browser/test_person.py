@@ -81,7 +81,7 @@ def test_visits_are_chosen_and_left_again(page: Page, meera: str) -> None:
 def test_profile_changes_and_merges_are_shown_on_request(page: Page, meera: str) -> None:
     page.goto(meera)
     activities = page.locator("#activities")
-    expect(activities.locator(".aside")).to_have_count(0)
+    expect(activities.locator(".aside:not(.backfill)")).to_have_count(0)
     page.get_by_text("View", exact=True).click()
     page.get_by_label("profile changes").check()
     expect(page).to_have_url(re.compile(r"show=change"))
@@ -93,7 +93,7 @@ def test_profile_changes_and_merges_are_shown_on_request(page: Page, meera: str)
     expect(page).to_have_url(re.compile(r"show=merge$"))
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Clear").click()
-    expect(activities.locator(".aside")).to_have_count(0)
+    expect(activities.locator(".aside:not(.backfill)")).to_have_count(0)
 
 
 def test_keyboard_alone_chooses_visits(page: Page, meera: str) -> None:
@@ -169,7 +169,7 @@ def test_older_activities_come_by_scrolling_by_visit_too(page: Page, shop: Shop)
     tell(shop, *(customer("u1", T0 + number * MINUTE, Place=number) for number in range(0, 120, 4)))
     page.goto(f"{shop.profile_path()}?by=visit&show=change&show=visit")
     for loaded in (50, 100, 151):
-        expect(page.locator("details.event, .aside")).to_have_count(loaded)
+        expect(page.locator("details.event, .aside:not(.backfill)")).to_have_count(loaded)
         if loaded < 151:
             page.locator("#older").scroll_into_view_if_needed()
     expect(page.locator("#older")).to_have_count(0)
@@ -263,7 +263,7 @@ def _cut_off(page: Page) -> list[str]:
     found: list[str] = page.evaluate(
         """() => [...document.querySelectorAll("main *")]
             .filter((one) => one.getClientRects().length && one.getBoundingClientRect().right > innerWidth + 1)
-            .filter((one) => !one.closest(".scroll, pre, .side-tabs, .hidden, svg"))
+            .filter((one) => !one.closest(".scroll, pre, .side-tabs, .jumps, .hidden, svg"))
             .map((one) => one.outerHTML.slice(0, 120))"""
     )
     return found
