@@ -176,7 +176,9 @@ def test_compressed_body_is_bounded_by_what_it_unpacks_to(shop: Shop) -> None:
     assert _raw(shop, bomb, Content_Encoding="gzip").status_code == 413
 
 
-@pytest.mark.parametrize("data", [b"", b"\x1f\x8b", b"{}", gzip.compress(b"{}" * 50)[:-9], b"\x1f\x8b" + b"\0" * 50])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x1f\x8b", b"{}", gzip.compress(b"{}" * 50, mtime=0)[:-9], b"\x1f\x8b" + b"\0" * 50]
+)
 def test_what_is_no_gzip_is_refused(shop: Shop, data: bytes) -> None:
     answer = _raw(shop, data, Content_Encoding="gzip")
     assert faults(answer)[0][1] in {"gzip.invalid", "json.empty"}
