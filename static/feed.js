@@ -36,13 +36,18 @@ document.addEventListener("live", () => {
     const held = arrivalsOnPage().filter((one) => !("shown" in one.dataset));
     for (const one of held) one.hidden = true;
     if (held.length > MOST_ARRIVALS) clearTimeout(timer); // the rest comes when it goes on
-  } else if (!place) forgetOld();
+  } else forgetOld();
 });
 
 function forgetOld() {
   const older = document.querySelector(".feed .older"), all = arrivalsOnPage();
   if (all.length <= MOST_ARRIVALS || !older) return;
-  for (const one of all.slice(MOST_ARRIVALS)) one.remove();
+  // From the oldest on, up to what somebody reads.
+  for (const one of all.slice(MOST_ARRIVALS).reverse()) {
+    const isRead = one.getBoundingClientRect().top < innerHeight || one.matches(":focus-within, :has(details[open])");
+    if (isRead) break;
+    one.remove();
+  }
   const address = new URL(older.href);
   address.searchParams.set("before", [...document.querySelectorAll(".arrival")].at(-1).id.replace("arrival-", ""));
   older.href = address;

@@ -116,6 +116,8 @@ def test_change_that_is_taken_back_leaves_everything_as_it_was(shop: Shop) -> No
     assert [shop.attributes(id_) for id_ in ("u1", "u2")] == before
     with shop.database.read() as session:
         assert session.scalars(select(AttributeValue.original)).unique().all() == [None]
+        # "none" was left behind as no number; nobody has to be told now.
+        assert not refusals.of_person(session, shop.workspace.id, [shop.find("u2").id]).of_attributes
     assert _read(shop, back.id).left_behind == 0
 
 

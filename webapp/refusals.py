@@ -75,25 +75,32 @@ def of_person(session: Session, workspace_id: int, ids: Sequence[int], as_of: in
     return found
 
 
-def _fixed(session: Session, workspace_id: int, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """When the types of these attributes were fixed, by event name and name."""
+def _fixed(
+    session: Session, workspace_id: int, keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[str, int]]:
+    """The types of these attributes and when they were fixed, by event name and name."""
     asked = sorted(key for key in keys if key[0] != CUSTOMER or key[1] not in RESERVED)
     if not asked:
         return {}
     key = (AttributeType.event_name, AttributeType.name)
-    query = select(*key, AttributeType.created_at)
+    query = select(*key, AttributeType.type, AttributeType.created_at)
     query = query.where(AttributeType.workspace_id == workspace_id, tuple_(*key).in_(asked))
-    return {(event_name, name): at for event_name, name, at in session.execute(query)}
+    return {(event_name, name): (type_, at) for event_name, name, type_, at in session.execute(query)}
 
 
-def _joined(rows: Iterable[IgnoredValue], fixed: dict[tuple[str, str], int]) -> Iterable[Refusal]:
-    """Several profiles' rows, the latest first, as one for each attribute and type that came."""
+def _joined(rows: Iterable[IgnoredValue], fixed: dict[tuple[str, str], tuple[str, int]]) -> Iterable[Refusal]:
+    """Several profiles' rows, the latest first, as one for each attribute and type that came.
+
+    What another type was expected of, before somebody changed it, is left out: it says nothing of what to send now.
+    """
     parts: dict[tuple[str, str, str], list[IgnoredValue]] = {}
     for row in rows:
         parts.setdefault((row.event_name, row.name, row.received), []).append(row)
     for (event_name, name, received), same in parts.items():
         latest, count = same[0], sum(row.count for row in same)
-        at = fixed.get((event_name, name))
+        type_, at = fixed.get((event_name, name), (latest.expected, None))
+        if type_ != latest.expected:
+            continue
         yield Refusal(event_name, name, received, latest.expected, latest.sample, count, latest.last_at, at)
 
 

@@ -173,3 +173,18 @@ def test_feed_without_javascript(chromium: Browser, backend: Backend, size: View
     page.get_by_role("button", name="Show").click()
     expect(page.locator(".arrival")).to_have_count(1)
     context.close()
+
+
+def test_page_does_not_grow_without_end_nor_take_away_what_is_read(page: Page) -> None:
+    page.goto("/activity")
+    arrivals = page.locator(".arrival")
+    grow = """(number) => {
+        const one = document.querySelector(".arrival:last-of-type");
+        for (let place = 0; place < number; place += 1) one.after(one.cloneNode(true));
+        document.dispatchEvent(new Event("live"));
+    }"""
+    page.evaluate(grow, 600)
+    expect(arrivals).to_have_count(500)
+    arrivals.last.locator("summary").click()
+    page.evaluate(grow, 100)
+    expect(arrivals).to_have_count(600)  # what is open at the end is being read
