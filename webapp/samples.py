@@ -80,7 +80,7 @@ def carried(session: Session, workspace_id: int, names: Collection[str]) -> dict
     number = highest - lowest + 1
     ids = {lowest + int(place * _GOLDEN % 1 * number) for place in range(_MOST_CUSTOMERS)}
     # In this order there is an index.
-    ours = select(Customer.id).where(Customer.workspace_id == workspace_id).order_by(Customer.growlytics_id)
+    ours = select(Customer.id).where(Customer.workspace_id == workspace_id).order_by(Customer.system_id)
     everybody = session.scalars(ours.limit(_MOST_CUSTOMERS + 1)).all()
     if len(everybody) <= _MOST_CUSTOMERS:  # also of a small shop beside a large one
         ids, number = set(everybody), len(everybody)
