@@ -218,8 +218,21 @@ def test_workspace_can_keep_nothing_but_counts(shop: Shop, alice: FlaskClient) -
     found = groups(shop)
     assert sorted(group.row.count for group in found) == [1, 1, 2]
     assert "private" not in json.dumps([[group.row.words, group.row.sample] for group in found])
+    assert all(group.row.words for group in found if group.row.kind == "refused")
     page = alice.get(f"/refused/{found[0].row.id}").text
     assert "This workspace keeps nothing" in page
+
+
+def test_what_waits_while_a_workspace_stops_keeping_is_not_kept(
+    shop: Shop, alice: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = shop.app.extensions["house"].inbox
+    monkeypatch.setattr(waiting, "_interval", 3)
+    shop.send("/track/user", {"id": "u", "attributes": {"first": None}})
+    shop.send("/track/user", {"id": "u", "attributes": {"private": None}})
+    submit(alice, "/settings/workspace", **_settings(keeps_refused=""))
+    waiting.flush()
+    assert (rows(shop.database, RefusedPayload), sum(group.row.count for group in groups(shop))) == (0, 2)
 
 
 def _settings(**more: str) -> dict[str, str]:

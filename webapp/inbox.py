@@ -329,8 +329,10 @@ def _written(session: Session, noted: dict[_Key, Noted]) -> None:
 
 def _strip(session: Session, noted: Iterable[Noted]) -> None:
     """Take away what a workspace doesn't want kept: it may have said so while this was waiting."""
-    wanted = set(session.scalars(select(Workspace.id).where(Workspace.keeps_refused)))
-    for one in noted:
+    kept = [one for one in noted if one.payloads]  # of the others nothing was kept from the beginning
+    whose = Workspace.id.in_({one.workspace_id for one in kept})
+    wanted = set(session.scalars(select(Workspace.id).where(whose, Workspace.keeps_refused)))
+    for one in kept:
         if one.workspace_id not in wanted:
             one.words, one.sample = "", ""
             one.payloads.clear()
