@@ -7,7 +7,7 @@ that nobody waits in a circle. While a recount goes on, what concerns customers 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, tzinfo
 from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from sqlalchemy import ClauseElement, Select, delete, exists, select, tuple_
 from sqlalchemy.orm import Session
 
 from webapp import db
+from webapp.days import begin
 from webapp.db import Base
 from webapp.models import Counting, Customer, DailyCount, Event
 
@@ -145,8 +146,7 @@ def _idle(dialect: str) -> Select[Any]:
 @lru_cache(maxsize=4096)
 def start(day: int, zone: tzinfo) -> int:
     """When a day begins in a zone, epoch ms."""
-    midnight = datetime.combine(date_of(day), datetime.min.time(), zone)
-    return int((midnight - datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))) / timedelta(milliseconds=1))
+    return begin(date_of(day), zone)
 
 
 def store(session: Session, workspace_id: int) -> None:

@@ -2,15 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp import clock, days, filters, workspaces
+from webapp import clock, counts, days, filters, workspaces
 from webapp.models import DailyCount, Workspace
 
-_FIRST = date(1970, 1, 1)
 _HEIGHT = 20  # units; a day is two wide
 
 
@@ -51,9 +50,7 @@ class Volume:
 
 def of_events(session: Session, workspace: Workspace, names: Collection[str], days: int) -> dict[str, Volume]:
     """The events of these names in the last so many days of the workspace's calendar, by name."""
-    zone: tzinfo = workspaces.zone(workspace)
-    today = datetime.fromtimestamp(clock.now() / 1000, zone).date()
-    last = (today - _FIRST).days
+    last = counts.day_of(clock.now(), workspaces.zone(workspace))
     query = select(DailyCount.name, DailyCount.day, DailyCount.count).where(
         DailyCount.workspace_id == workspace.id,
         DailyCount.kind == "event",
@@ -63,4 +60,4 @@ def of_events(session: Session, workspace: Workspace, names: Collection[str], da
     numbers = {name: [0] * days for name in names}
     for name, day, count in session.execute(query):
         numbers[name][day - last + days - 1] += count
-    return {name: Volume(found, today) for name, found in numbers.items()}
+    return {name: Volume(found, counts.date_of(last)) for name, found in numbers.items()}
