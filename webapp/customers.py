@@ -1,5 +1,6 @@
 """Customers: resolving a System ID for writing, finding one for reading, and which kinds of them there are."""
 
+import math
 import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
@@ -13,6 +14,7 @@ from webapp.ingest.arrival import Arrival
 from webapp.models import IS_ANONYMOUS, Customer, Device
 
 Status = Literal["all", "registered", "anonymous"]
+_GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class NotFoundError(LookupError):
@@ -24,6 +26,13 @@ class Wanted(NamedTuple):
 
     status: Status = "all"
     hides_bots: bool = False
+
+
+class Spread(NamedTuple):
+    """Ids from everywhere among those of all workspaces' profiles, some of which nobody has, of a range of `number`."""
+
+    ids: list[int]
+    number: int
 
 
 class Owner(NamedTuple):
@@ -174,3 +183,13 @@ def kinds(workspace_id: int, wanted: Wanted) -> list[list[Any]]:
         if not wanted.hides_bots:
             kinds.append([*is_shown, is_anonymous, Customer.is_bot])
     return kinds
+
+
+def spread(session: Session, most: int) -> Spread:
+    """So many ids at most, to look at a part of the profiles that tells of all."""
+    one = select(Customer.id).where(Customer.id > 0).limit(1)
+    ends = (one.order_by(order).scalar_subquery() for order in (Customer.id, Customer.id.desc()))
+    lowest, highest = (end or 0 for end in session.execute(select(*ends)).one())
+    number = highest - lowest + 1
+    # Steps of the golden ratio fall evenly everywhere, however many there are, and keep to no pattern of the data.
+    return Spread(list(dict.fromkeys(lowest + int(place * _GOLDEN % 1 * number) for place in range(most))), number)

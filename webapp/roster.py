@@ -5,7 +5,6 @@ some rows at a time, until the page is full or so many have been looked at that 
 """
 
 import heapq
-import math
 import operator
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -28,7 +27,6 @@ _MOST_TESTED = 3_000  # customers, to count those who pass
 _LARGEST_SAMPLE = 1_000  # customers
 _ENOUGH_FOUND, _FEWEST_FOUND = 60, 15  # of a sample, to tell how many there are about
 _FIRST_CHUNK, _LARGEST_CHUNK = 100, 500
-_GOLDEN = (math.sqrt(5) - 1) / 2
 
 Sort = Literal["last_seen", "created"]
 CountKind = Literal["exact", "about", "more"]
@@ -168,12 +166,7 @@ class Roster:
 
     def _sampled(self) -> float | None:
         """How many there are about, by customers from everywhere; None where they are too few to tell."""
-        one = select(Customer.id).where(Customer.id > 0).limit(1)
-        ends = (one.order_by(order).scalar_subquery() for order in (Customer.id, Customer.id.desc()))
-        lowest, highest = (end or 0 for end in self._session.execute(select(*ends)).one())
-        number = highest - lowest + 1
-        # Steps of the golden ratio fall evenly everywhere, however many there are, and keep to no pattern of the data.
-        ids = list(dict.fromkeys(lowest + int(place * _GOLDEN % 1 * number) for place in range(_LARGEST_SAMPLE)))
+        ids, number = customers.spread(self._session, _LARGEST_SAMPLE)
         found, asked, budget = 0, 0, 2 * _LARGEST_SAMPLE
         while asked < len(ids) and found < _ENOUGH_FOUND and budget > 0:
             some = ids[asked : asked + _LARGEST_CHUNK // 2]

@@ -1,7 +1,6 @@
 """Looks at a part of the data that tell of all of it: values, who has them, what events carried lately."""
 
 import json
-import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -9,7 +8,7 @@ import orjson
 from sqlalchemy import Select, and_, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from webapp import fitting, lookups
+from webapp import customers, fitting, lookups
 from webapp.models import Arrived, AttributeValue, Customer, Event
 
 PLACES = 20  # of the index of an attribute's values, evenly spread, from which on values are looked at
@@ -17,7 +16,6 @@ _MOST_CUSTOMERS = 500
 _PARTS = 4  # in which they are read: so few at a time that an index is the way to them
 _FEW_SAMPLES = 2
 _FEWEST_CARRIERS = 10  # of the sample, to tell how many there are about
-_GOLDEN = (math.sqrt(5) - 1) / 2
 _MOST_EVENTS = 200
 _LARGEST_EVENT = 20_000  # characters of the JSON of an event that is looked at
 _MOST_SAMPLES = 8
@@ -74,16 +72,12 @@ def short(text: str) -> str:
 
 def carried(session: Session, workspace_id: int, names: Collection[str]) -> dict[str, Carried]:
     """How many customers have these attributes, by customers from everywhere; all of them where they are few."""
-    one = select(Customer.id).where(Customer.id > 0).limit(1)
-    ends = (one.order_by(order).scalar_subquery() for order in (Customer.id, Customer.id.desc()))
-    lowest, highest = (end or 0 for end in session.execute(select(*ends)).one())
-    number = highest - lowest + 1
-    ids = {lowest + int(place * _GOLDEN % 1 * number) for place in range(_MOST_CUSTOMERS)}
     # In this order there is an index.
     ours = select(Customer.id).where(Customer.workspace_id == workspace_id).order_by(Customer.system_id)
-    everybody = session.scalars(ours.limit(_MOST_CUSTOMERS + 1)).all()
-    if len(everybody) <= _MOST_CUSTOMERS:  # also of a small shop beside a large one
-        ids, number = set(everybody), len(everybody)
+    ids: Sequence[int] = session.scalars(ours.limit(_MOST_CUSTOMERS + 1)).all()
+    number = len(ids)
+    if number > _MOST_CUSTOMERS:  # a small shop beside a large one is looked at as a whole
+        ids, number = customers.spread(session, _MOST_CUSTOMERS)
     found: dict[str, tuple[set[int], set[str]]] = {name: (set(), set()) for name in names}
     roots = {row[0]: row[1] for row in session.execute(_profiles(workspace_id, ids))} if names else {}
     profiles = sorted(roots)
