@@ -1,7 +1,6 @@
 """The counters of days as they are stored, and as they should be."""
 
 from collections import Counter
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -23,7 +22,7 @@ def stored(session: Session, workspace_id: int) -> dict[Key, int]:
 def afresh(session: Session, workspace_id: int) -> dict[Key, int]:
     """What they should say, counted in one go."""
     counting = session.get_one(Counting, workspace_id)
-    notes = Notes(workspace_id, ZoneInfo(counting.time_zone), None)
+    notes = Notes(workspace_id, lambda: [(counting.time_zone, None)])
     people = session.scalars(select(Customer).where(Customer.workspace_id == workspace_id)).all()
     for start in range(0, len(people), 1000):
         recounts.note(session, notes, people[start : start + 1000])

@@ -10,14 +10,14 @@ from unittest.mock import patch
 import psycopg
 from sqlalchemy import Connection, Engine, event
 
-from webapp import db
+from webapp import statements
 
-# What every customer, visitor or event adds to. The other tables are as small as a shop's staff, but for the
+# What every customer, visitor, event or deed adds to. The other tables are as small as a shop's staff, but for the
 # dictionary: a search in it looks at all names of a workspace.
 GROWING = frozenset({
-    "arrivals", "attribute_types", "attribute_values", "browser_messages", "customers", "daily_counts", "device_logins",
-    "devices", "event_counts", "events", "idempotency_keys", "ignored_values", "merges", "notes", "refused_hours",
-    "refused_payloads", "search_terms", "tags", "tallies", "visits",
+    "arrivals", "attribute_types", "attribute_values", "audit", "browser_messages", "customers", "daily_counts",
+    "device_logins", "devices", "event_counts", "events", "idempotency_keys", "ignored_values", "merges", "notes",
+    "refused_hours", "refused_payloads", "search_terms", "tags", "tallies", "throttles", "visits",
 })  # fmt: skip
 # Of these one person or one shop can have any number. What one person has of the others is sorted in no time.
 _UNBOUNDED = GROWING - {
@@ -44,14 +44,14 @@ def captured(engine: Engine) -> Iterator[dict[str, Statement]]:
         if sql.lstrip().upper().startswith(_KINDS):
             found.setdefault(sql, Statement(sql, parameters[0] if is_many else parameters))
 
-    def drive(connection: Connection, sql: str, parameters: Any) -> list[Any]:
+    def run(cursor: Any, sql: str, parameters: Any) -> None:
         note(None, None, sql, parameters, None, False)
-        return driven(connection, sql, parameters)
+        running(cursor, sql, parameters)
 
-    driven = db.driven
+    running = statements.run
     event.listen(engine, "before_cursor_execute", note)
     try:
-        with patch.object(db, "driven", drive):
+        with patch.object(statements, "run", run):
             yield found
     finally:
         event.remove(engine, "before_cursor_execute", note)

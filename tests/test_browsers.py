@@ -300,7 +300,8 @@ def test_address_that_sends_too_much_is_asked_to_wait(site: Site) -> None:
     answer = site.post(site.body(_page(site)))
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
-    assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
+    exposed = "Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+    assert answer.headers["Access-Control-Expose-Headers"] == exposed
     assert answer.get_json()["details"][0]["type"] == "rate.max"
     assert site.post(site.body(_page(site)), address="203.0.113.10").status_code == 200
     site.change_key(requests_a_minute=None)

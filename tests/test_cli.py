@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import make_url
 
 from tests import counted
 from tests.conftest import ENGINES, settings_for
 from tests.installations import SCRIPT, run, run_command
 from tests.server import create_database
-from tests.world import PASSWORD
+from tests.world import PASSWORD, submit
 from webapp import create_app, migrate, recounts, users, workspaces
 from webapp.cli import commands
 from webapp.config import Settings
@@ -193,6 +194,47 @@ def test_role_that_is_none_is_refused(ready: Console) -> None:
     assert "'owner' is not one of 'admin', 'editor', 'viewer'" in refused.stderr
 
 
+def test_link_for_a_new_password_is_printed_alone_and_works(ready: Console) -> None:
+    ready.done("user", "create", "--email", "alice@shop.example", "--password-stdin", typed=f"{PASSWORD}\n")
+    printed = ready.done("user", "reset", "--email", "Alice@Shop.example")
+    found = re.fullmatch(r"http://127\.0\.0\.1:8000(/resets/[\w-]{43})\n", printed)
+    assert found is not None
+    browser = create_app(settings_for(ready.url)).test_client()
+    assert submit(browser, found[1], password="an entirely new secret").location == "/customers"
+    assert browser.get("/customers").status_code == 200
+
+
+def test_link_for_nobody_is_refused(ready: Console) -> None:
+    assert ready.refused("user", "reset", "--email", "nobody@shop.example") == "there is no user nobody@shop.example"
+
+
+def test_links_lead_to_the_public_address(ready: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "https://profiles.example/")
+    assert ready.done("workspace", "create", "--name", "Second").startswith("https://profiles.example/invitations/")
+    assert "A new link to set up the first administrator: https://profiles.example/invitations/" in ready.done("init")
+
+
+def test_workspace_is_made_with_a_link_for_its_first_administrator(ready: Console) -> None:
+    printed = ready.done("workspace", "create", "--name", " Second  shop ", "--time-zone", "UTC", "--region", "DE")
+    browser = create_app(settings_for(ready.url)).test_client()
+    submit(browser, _invitation(printed), email="dora@shop.example", password=PASSWORD)
+    assert "Second shop" in browser.get("/settings/workspace").text
+    assert re.fullmatch(r" +1 +0 members  My shop\n +2 +1 members  Second shop\n", ready.done("workspace", "list"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--name", "My shop"), "there is a workspace “My shop” already; commands tell them apart by name"),
+        (("--name", " "), "A workspace needs a name."),
+        (("--name", "a", "--time-zone", "Mars"), "Choose a time zone from the list."),
+        (("--name", "a", "--region", "XX"), "Choose a region from the list."),
+    ],
+)
+def test_workspace_that_cannot_be_is_refused(ready: Console, arguments: tuple[str, ...], words: str) -> None:
+    assert ready.refused("workspace", "create", *arguments) == words
+
+
 def test_key_is_printed_alone_and_works(ready: Console) -> None:
     printed = ready.done("key", "create", "--name", "Backend")
     assert re.fullmatch(r"cpk_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n", printed)
@@ -214,7 +256,7 @@ def test_keys_are_listed_without_their_secret(ready: Console) -> None:
     assert before[1].endswith("First key")
     ready.sends(key)
     after = ready.done("key", "list")
-    assert re.match(r"[0-9a-f]{12}  server   usable  last used \d{4}-\d\d-\d\d  Back office\n", after)
+    assert re.match(r"[0-9a-f]{12}  server   usable  last used \d{4}-\d\d-\d\d from 127.0.0.1  Back office\n", after)
     assert key.split("_", 2)[2] not in after
 
 
@@ -250,6 +292,18 @@ def test_doctor_finds_a_good_installation_fine(ready: Console) -> None:
     lines = result.stdout.splitlines()
     assert (result.exit_code, [line for line in lines if not line.startswith("ok ")]) == (0, [])
     assert "ok     migrations: all applied" in lines
+
+
+def test_doctor_finds_a_role_that_row_level_security_does_not_hold(
+    bare: Console, postgresql_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = make_url(create_database(postgresql_server)).set(username=make_url(postgresql_server).username)
+    monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    bare.run("init")
+    status, (wrong,) = bare.doctor()
+    assert status == 1
+    assert "is a superuser or has BYPASSRLS, whom row-level security doesn't hold" in wrong
 
 
 def test_doctor_finds_migrations_that_are_not_applied(console: Console) -> None:
@@ -383,3 +437,35 @@ def test_recount_says_what_it_counted_and_finds_the_same(ready: Console) -> None
         assert recounts.due(session) == []
     database.engine.dispose()
     assert "there is no workspace “Nowhere”" in ready.refused("recount", "--workspace", "Nowhere")
+
+
+def test_key_is_rotated_and_the_new_one_printed_alone(ready: Console) -> None:
+    key = ready.done("key", "create", "--name", "Backend", "--per-minute", "600").strip()
+    public_id = key.split("_")[1]
+    made = ready.done("key", "rotate", public_id, "--overlap", "7d").strip()
+    assert re.fullmatch(r"cpk_[0-9a-f]{12}_[A-Za-z0-9_-]{43}", made.splitlines()[-1])
+    assert [ready.sends(one) for one in (key, made.splitlines()[-1])] == [200, 200]
+    new_id = made.splitlines()[-1].split("_")[1]
+    listed = ready.done("key", "list")
+    assert re.search(rf"{new_id}  server   usable, 600 a minute  last used .*  Backend\n", listed)
+    assert re.search(rf"{public_id}  server   ends \d{{4}}-\d\d-\d\dT\d\d:\d\dZ, replaced by {new_id}, 600 a", listed)
+    assert ready.refused("key", "rotate", public_id) == (
+        f"the key {public_id} has been replaced already; rotate the key that took its place"
+    )
+    assert ready.refused("key", "rotate", "0123456789ab") == "there is no key 0123456789ab in “My shop”"
+
+
+def test_rotation_at_once_ends_the_former_key(ready: Console) -> None:
+    key = ready.done("key", "create", "--name", "Backend").strip()
+    made = ready.done("key", "rotate", key.split("_")[1], "--overlap", "now").strip().splitlines()[-1]
+    assert [ready.sends(one) for one in (key, made)] == [401, 200]
+
+
+def test_limit_of_a_key_is_set_and_lifted(ready: Console) -> None:
+    key = ready.done("key", "create", "--name", "Backend", "--kind", "read", "--ends-in", "90d").strip()
+    assert key.startswith("cpr_")
+    public_id = key.split("_")[1]
+    assert ready.done("key", "limit", public_id, "1200") == f"{public_id} (“Backend”): 1,200 requests a minute.\n"
+    assert re.search(rf"{public_id}  read     ends [\d-]+T[\d:]+Z, 1,200 a minute  never", ready.done("key", "list"))
+    assert ready.done("key", "limit", public_id, "none") == f"{public_id} (“Backend”): no limit.\n"
+    assert "a minute" not in ready.done("key", "list")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from webapp import config
+from webapp import config, openid
 from webapp.config import ConfigError, Settings
 
 
@@ -30,10 +30,19 @@ def _machine_without_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("port", 8000),
         ("threads", 32),
         ("trusted_proxies", ()),
+        ("allowed_hosts", ()),
         ("geoip_database", None),
         ("country_header", None),
         ("metrics_token", None),
         ("demo_shop", False),
+        ("public_url", None),
+        ("mail_from", None),
+        ("smtp_url", None),
+        ("openid_issuer", None),
+        ("openid_client_id", None),
+        ("openid_client_secret", None),
+        ("openid_name", "single sign-on"),
+        ("openid_only", False),
         ("log_level", "info"),
         ("log_format", None),
     ],
@@ -50,10 +59,19 @@ def test_every_setting_is_tested_here() -> None:
         "port",
         "threads",
         "trusted_proxies",
+        "allowed_hosts",
         "geoip_database",
         "country_header",
         "metrics_token",
         "demo_shop",
+        "public_url",
+        "mail_from",
+        "smtp_url",
+        "openid_issuer",
+        "openid_client_id",
+        "openid_client_secret",
+        "openid_name",
+        "openid_only",
         "log_level",
         "log_format",
     }
@@ -73,9 +91,21 @@ def test_every_setting_is_tested_here() -> None:
         ("TRUSTED_PROXIES", "", ()),
         ("TRUSTED_PROXIES", "10.0.0.1", (ip_network("10.0.0.1"),)),
         ("TRUSTED_PROXIES", "10.0.0.0/8, fd00::/8,", (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))),
+        ("ALLOWED_HOSTS", "", ()),
+        ("ALLOWED_HOSTS", "Shop.example, *.shop.example,", ("shop.example", "*.shop.example")),
+        ("ALLOWED_HOSTS", "[::1],10.0.0.1", ("[::1]", "10.0.0.1")),
         ("GEOIP_DATABASE", "", None),
         ("GEOIP_DATABASE", "/srv/GeoLite2-City.mmdb", Path("/srv/GeoLite2-City.mmdb")),
         ("COUNTRY_HEADER", "", None),
+        ("PUBLIC_URL", "", None),
+        ("PUBLIC_URL", "https://profiles.shop.example/", "https://profiles.shop.example"),
+        ("PUBLIC_URL", "http://10.0.0.1:8000", "http://10.0.0.1:8000"),
+        ("MAIL_FROM", "", None),
+        ("MAIL_FROM", "profiles@shop.example", "profiles@shop.example"),
+        ("MAIL_FROM", "Customer Profiles <profiles@shop.example>", "Customer Profiles <profiles@shop.example>"),
+        ("SMTP_URL", "", None),
+        ("OPENID_ISSUER", "", None),
+        ("OPENID_NAME", "Acme", "Acme"),
         ("LOG_LEVEL", "debug", "debug"),
         ("LOG_LEVEL", "WARNING", "warning"),
         ("LOG_FORMAT", "", None),
@@ -113,12 +143,40 @@ def test_setting_is_read_from_the_environment(
         ("TRUSTED_PROXIES", "10.0.0.0/33", "must be addresses or networks separated by commas"),
         ("TRUSTED_PROXIES", "10.0.0.1 10.0.0.2", "must be addresses or networks separated by commas"),
         ("TRUSTED_PROXIES", "everybody", "must be addresses or networks separated by commas"),
+        ("PUBLIC_URL", "profiles.shop.example", "must be where the dashboard is opened"),
+        ("PUBLIC_URL", "ftp://profiles.shop.example", "must be where the dashboard is opened"),
+        ("PUBLIC_URL", "https://shop.example/profiles", "must be where the dashboard is opened"),
+        ("PUBLIC_URL", "https://a:b@shop.example", "must be where the dashboard is opened"),
+        ("PUBLIC_URL", "https://shop.example:port", "must be where the dashboard is opened"),
+        ("PUBLIC_URL", "https://[", "must be where the dashboard is opened"),
+        ("MAIL_FROM", "profiles", "must be an e-mail address"),
+        ("MAIL_FROM", "a@shop.example, b@shop.example", "must be an e-mail address"),
+        ("MAIL_FROM", "a@shop.example\nBcc: b@shop.example", "must be an e-mail address"),
+        ("SMTP_URL", "smtp://mail.shop.example", "needs MAIL_FROM too"),
+        ("SMTP_URL", "mail.shop.example:587", "must be smtp://user:password@host:587"),
+        ("SMTP_URL", "smtp://mail.shop.example:port", "is not a URL"),
+        ("SMTP_URL", "smtp://shop@mail.shop.example", "must have both a user and a password"),
+        ("SMTP_URL", "smtp://mail.shop.example/path", "must be smtp://user:password@host:587"),
         ("COUNTRY_HEADER", "CF-IPCountry", "is believed only from TRUSTED_PROXIES, of which there are none"),
         ("COUNTRY_HEADER", "CF-IPCountry:", "must be the name of a header"),
         ("COUNTRY_HEADER", "CF_IPCountry", "must be the name of a header"),
         ("COUNTRY_HEADER", " ", "must be the name of a header"),
+        ("ALLOWED_HOSTS", "*", "must be names or addresses of hosts"),
+        ("ALLOWED_HOSTS", "shop.example:8000", "must be names or addresses of hosts"),
+        ("ALLOWED_HOSTS", "https://shop.example", "must be names or addresses of hosts"),
+        ("ALLOWED_HOSTS", "shop.*", "must be names or addresses of hosts"),
         ("METRICS_TOKEN", "", "must have at least 16 characters"),
         ("METRICS_TOKEN", "fifteen letters", "must have at least 16 characters"),
+        ("PUBLIC_URL", "https://profiles.shop.example/path", "must be where the dashboard is opened"),
+        ("OPENID_ISSUER", "acme.example", "must be an address that begins with https://"),
+        ("OPENID_ISSUER", "http://acme.example", "must be an address that begins with https://"),
+        ("OPENID_ISSUER", "https://acme.example?realm=shop", "must be an address that begins with https://"),
+        ("OPENID_ISSUER", "https://user@acme.example", "must be an address that begins with https://"),
+        ("OPENID_ISSUER", "https://[", "must be an address that begins with https://"),
+        ("OPENID_NAME", "", "must not be empty"),
+        ("OPENID_NAME", "x" * 41, "must have at most 40 characters"),
+        ("OPENID_CLIENT_ID", "näme", "has characters that no provider gives"),
+        ("OPENID_ONLY", "1", "would let nobody in without OPENID_ISSUER"),
         ("LOG_LEVEL", "", "must be 'debug', 'info', 'warning' or 'error'"),
         ("LOG_LEVEL", "trace", "must be 'debug', 'info', 'warning' or 'error'"),
         ("LOG_FORMAT", "xml", "must be 'json' or 'text'"),
@@ -129,6 +187,33 @@ def test_wrong_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name:
     with pytest.raises(ConfigError) as refused:
         config.load()
     assert str(refused.value).startswith(f"{name}: {words}")
+
+
+@pytest.mark.parametrize("issuer", ["https://acme.example/realms/shop", "http://127.0.0.1:9000", "http://localhost"])
+def test_provider_needs_to_know_this_server(monkeypatch: pytest.MonkeyPatch, issuer: str) -> None:
+    monkeypatch.setenv("OPENID_ISSUER", issuer)
+    with pytest.raises(ConfigError, match=r"\AOPENID_CLIENT_ID: is needed .+\nOPENID_CLIENT_SECRET: is needed .+\Z"):
+        config.load()
+    monkeypatch.setenv("OPENID_CLIENT_ID", "profiles")
+    monkeypatch.setenv("OPENID_CLIENT_SECRET", "a secret")
+    monkeypatch.setenv("OPENID_ONLY", "1")
+    settings = config.load()
+    assert (settings.openid_issuer, settings.openid_client_id, settings.openid_only) == (issuer, "profiles", True)
+    assert "a secret" not in repr(settings)
+
+
+def test_provider_needs_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = config.load(openid_issuer="https://acme.example", openid_client_id="x", openid_client_secret="y")
+    monkeypatch.setitem(sys.modules, "authlib", None)
+    with pytest.raises(ConfigError, match=r"OPENID_ISSUER: needs a package .+ 'customer-profiles\[openid\]'"):
+        openid.configured(settings, "a secret of the server")
+    assert openid.configured(config.load(), "a secret of the server") is None
+
+
+def test_package_is_imported_only_where_it_is_needed() -> None:
+    program = "import sys, webapp; webapp.create_app(); print('authlib' in sys.modules or 'joserfc' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert printed.stdout == "False\n"
 
 
 def test_country_header_needs_a_proxy_that_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +270,32 @@ def test_unknown_name_in_the_environment_belongs_to_somebody_else(monkeypatch: p
 )
 def test_printed_address_can_be_opened(host: str, address: str) -> None:
     assert config.load(host=host).listens_on == address
+
+
+MAIL = {"mail_from": "profiles@shop.example", "public_url": "https://profiles.shop.example"}
+
+
+def test_mail_server_is_read_from_its_url() -> None:
+    server = config.load(smtp_url="smtp://shop%40x:p%40ss@mail.shop.example", **MAIL).mail_server
+    assert server is not None
+    assert (server.host, server.port, server.is_tls) == ("mail.shop.example", 587, False)
+    assert (server.user, server.password) == ("shop@x", "p@ss")
+    assert "p@ss" not in repr(server)
+    safe = config.load(smtp_url="smtps://[::1]", **MAIL).mail_server
+    assert safe is not None
+    assert (safe.host, safe.port, safe.is_tls, safe.user) == ("::1", 465, True, None)
+
+
+def test_mail_server_needs_a_public_address() -> None:
+    with pytest.raises(ConfigError, match="SMTP_URL: needs PUBLIC_URL too"):
+        config.load(smtp_url="smtp://mail.shop.example", mail_from="profiles@shop.example")
+
+
+@pytest.mark.parametrize("url", ["smtp://shop:secret@", "smtp://shop:secret@mail:port", "http://shop:secret@mail"])
+def test_fault_of_the_mail_server_tells_no_password(url: str) -> None:
+    with pytest.raises(ConfigError, match="SMTP_URL") as refused:
+        config.load(smtp_url=url, **MAIL)
+    assert "secret" not in str(refused.value)
 
 
 def test_secret_key_is_made_once_beside_the_database() -> None:

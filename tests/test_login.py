@@ -1,13 +1,14 @@
 """Signing in and out, the one-time link, and what a login protects from."""
 
 import re
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.world import PASSWORD, Shop, submit
-from webapp import clock, users
+from webapp import clock, invitations, users
 from webapp.models import Login, User
 
 EMAIL = "alice@shop.example"
@@ -41,6 +42,24 @@ def test_login_leads_back_to_the_page_asked_for(app: Flask, alice: FlaskClient) 
     "target",
     [
         "//evil.example/",
+        "///evil.example/",
+        "//evil.example@localhost/",
+        "/\\/evil.example/",
+        "\\\\evil.example/",
+        "https:evil.example",
+        "https:/evil.example",
+        "HTTPS://evil.example/",
+        "http://localhost/",
+        "data:text/html,evil",
+        "evil.example",
+        ".evil.example",
+        "@evil.example",
+        " //evil.example/",
+        "/\u2028/evil.example/",
+        "/\u200b/evil.example/",
+        "%2F%2Fevil.example/",
+        "/\x00/evil.example/",
+        "/\x7f",
         "/\r\nX: y",
         "//[",
         "/\t/[",
@@ -54,6 +73,15 @@ def test_login_leads_back_to_the_page_asked_for(app: Flask, alice: FlaskClient) 
 def test_login_never_leads_to_another_site(app: Flask, alice: FlaskClient, target: str) -> None:
     _, status, location = _sign_in(app, next=target)
     assert (status, location) == (302, "/customers")
+
+
+@pytest.mark.parametrize(
+    "target", ["/customers/%2F%2Fevil.example", "/.//evil.example", "/customers?next=//evil.example", "/customers#//e"]
+)
+def test_what_looks_like_another_site_within_a_path_stays_here(app: Flask, alice: FlaskClient, target: str) -> None:
+    _, status, location = _sign_in(app, next=target)
+    assert status == 302
+    assert urlsplit(urljoin("https://shop.example/login", location))[:2] == ("https", "shop.example")
 
 
 def test_wrong_password_and_unknown_email_get_the_same_answer(app: Flask, alice: FlaskClient) -> None:
@@ -116,8 +144,19 @@ def test_cookie_is_out_of_reach_of_scripts_and_other_sites(app: Flask) -> None:
 
 def test_cookie_is_secure_over_https(app: Flask) -> None:
     page = app.test_client().get("/login", base_url="https://profiles.example")
+    assert page.headers["Set-Cookie"].startswith("__Host-customer_profiles=")
     assert "Secure" in page.headers["Set-Cookie"]
+    assert "Path=/" in page.headers["Set-Cookie"]
+    assert "Domain" not in page.headers["Set-Cookie"]
     assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_cookie_that_a_neighbouring_host_has_set_is_nothing_over_https(app: Flask, alice: FlaskClient) -> None:
+    cookie = alice.get_cookie("customer_profiles")
+    assert cookie is not None
+    browser = app.test_client()
+    browser.set_cookie("customer_profiles", cookie.value, domain="profiles.example", secure=True)
+    assert browser.get("/customers", base_url="https://profiles.example").status_code == 302
 
 
 def test_forms_work_over_https(app: Flask, alice: FlaskClient) -> None:
@@ -147,7 +186,7 @@ def test_part_of_a_page_without_a_login_says_so_and_leaves_the_page_where_it_is(
 
 def _invitation(shop: Shop, role: str = "admin") -> str:
     with shop.database.write() as session:
-        return f"/invitations/{users.invite(session, shop.workspace.id, role)}"
+        return f"/invitations/{invitations.invite(session, shop.workspace.id, role)}"
 
 
 def test_invited_person_sets_email_and_password_and_is_signed_in(shop: Shop) -> None:
@@ -171,7 +210,7 @@ def test_invitation_works_once(shop: Shop) -> None:
 
 def test_invitation_ends_after_a_week(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _invitation(shop)
-    later = clock.now() + users.INVITATION_LIFETIME + 1
+    later = clock.now() + invitations.LIFETIME + 1
     monkeypatch.setattr(clock, "now", lambda: later)
     assert shop.app.test_client().get(path).status_code == 404
 
@@ -195,3 +234,10 @@ def test_bad_email_or_password_is_explained_and_the_link_stays(
     assert answer.status_code == 422
     assert reason in answer.get_data(as_text=True)
     assert submit(browser, path, email="new@shop.example", password=PASSWORD).status_code == 302
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data"])
+def test_form_of_very_many_fields_is_too_large(app: Flask, alice: FlaskClient, kind: str) -> None:
+    fields = {f"a{number}": "1" for number in range(1_001)}
+    assert app.test_client().post("/login", data=fields, content_type=kind).status_code == 413
+    assert app.test_client().post("/login", data={"email": "a"}, content_type=kind).status_code == 400, "no token"

@@ -45,7 +45,9 @@ WRONG: dict[str, Any] = {
     "array or object": 17,
     "value": [],
 }
-all_endpoints = pytest.mark.parametrize("described", ENDPOINTS.values(), ids=ENDPOINTS)
+SENDING = {path: one for path, one in ENDPOINTS.items() if not one.is_asked}
+ASKED = {path: one for path, one in ENDPOINTS.items() if one.is_asked}
+all_endpoints = pytest.mark.parametrize("described", SENDING.values(), ids=SENDING)
 
 
 def _send(shop: Shop, described: Described, body: Any) -> TestResponse:
@@ -73,7 +75,7 @@ def _text(browser: FlaskClient, path: str, **headers: str) -> str:
 
 
 def test_every_endpoint_is_described_once(shop: Shop) -> None:
-    assert set(ENDPOINTS) == set(api.ENDPOINTS)
+    assert (set(SENDING), set(ASKED)) == (set(api.ENDPOINTS), set(api.READING))
     rules_ = {rule.rule for rule in shop.app.url_map.iter_rules() if rule.endpoint.startswith("api.")}
     assert rules_ == set(ENDPOINTS)
 
@@ -85,6 +87,17 @@ def test_sample_is_taken_and_answered_as_shown(shop: Shop, described: Described)
     assert answer.json is not None
     assert list(answer.json) == list(described.answer)
     assert answer.json == described.answer or described.path == "/mcrs_appl_v1"
+
+
+@pytest.mark.parametrize("described", ASKED.values(), ids=ASKED)
+def test_what_is_asked_is_answered_as_shown(shop: Shop, alice: FlaskClient, described: Described) -> None:
+    answer = shop.app.test_client().get(described.path, headers={"x-growlytics-key": shop.key})
+    assert answer.status_code == 200, answer.json
+    assert set(_named(answer.json, "")) == set(_named(described.answer, ""))
+    names = {one.name for one in described.fields}
+    assert {name for name in _named(answer.json, "") if f"{name}." not in " ".join(names)} == names
+    assert "Try it" not in _text(alice, f"{PAGE}{described.path}")
+    assert submit(alice, f"{PAGE}{described.path}", form_on="/settings/keys").status_code == 404
 
 
 @all_endpoints
@@ -225,6 +238,7 @@ def test_browser_sample_has_the_key_that_the_snippet_has(shop: Shop, alice: Flas
 def test_trying_a_sample_tells_what_would_happen(shop: Shop, bob: FlaskClient, described: Described) -> None:
     body = json.dumps(described.sample(clock.now()))
     _send(shop, described, {})  # whatever sending takes
+    assert bob.get(PAGE).status_code == 200  # whoever comes is noted to have been seen
     before = dump(shop.database)
     page = submit(bob, f"{PAGE}{described.path}", body=body).get_data(as_text=True)
     assert "200 OK" in page

@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
 from tests.world import NOON, SMALLEST, Shop, rows, submit
-from webapp import clock, db, inbox, keys, refused
+from webapp import clock, db, inbox, keys, refused, statements
 from webapp.api import ENDPOINTS
 from webapp.inbox import Inbox
 from webapp.models import RefusedHour, RefusedPayload, RefusedReason, Workspace
@@ -173,15 +173,15 @@ def test_ignored_values_cost_the_same_statements_however_many_there_are(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[str] = []
-    driven = db.driven
+    run = statements.run
 
-    def counting(connection: Any, sql: str, parameters: Any) -> list[Any]:
+    def counting(cursor: Any, sql: str, parameters: Any) -> None:
         sent.append(sql)
-        return driven(connection, sql, parameters)
+        run(cursor, sql, parameters)
 
     names = [f"a{number}" for number in range(40)]
     shop.send("/track/user", {"id": "u1", "attributes": dict.fromkeys(names, 1)})
-    monkeypatch.setattr(db, "driven", counting)
+    monkeypatch.setattr(statements, "run", counting)
     numbers = []
     for some in (1, 40):
         sent.clear()

@@ -119,6 +119,20 @@ class Shop:
         return f"/customers/{self.find(system_id).growlytics_id}"
 
 
+class Clock:
+    """The server's clock in the hand of a test: it stands still until the test lets time pass. Epoch ms."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def __call__(self) -> int:
+        return self.at
+
+    def wait(self, ms: int) -> None:
+        """Let time pass."""
+        self.at += ms
+
+
 def rows(database: Database, table: type[Base]) -> int:
     """How many rows a table has."""
     with database.read() as session:

@@ -1,6 +1,7 @@
 """Customer Profiles: a server that takes in a shop's customers and events and shows who they are."""
 
-from typing import Any
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from flask import Flask, Request, Response, request
@@ -8,6 +9,8 @@ from flask.json.provider import DefaultJSONProvider
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
 
 from webapp import (
     api,
@@ -17,9 +20,11 @@ from webapp import (
     demo_shop,
     filters,
     headers,
+    hosts,
     htmx,
     metrics,
     occupancy,
+    openid,
     pages,
     readiness,
     sdk,
@@ -33,6 +38,7 @@ from webapp.inbox import Inbox
 from webapp.ingest.group import GroupCommit
 from webapp.keys import Known
 from webapp.logs import RequestIds
+from webapp.mail import Post
 from webapp.metrics import Metrics
 from webapp.origins import Strangers
 from webapp.places import Places
@@ -40,23 +46,53 @@ from webapp.proxies import TrustedProxies
 from webapp.rates import Rates
 from webapp.readiness import Readiness
 
+if TYPE_CHECKING:
+    from werkzeug.formparser import t_parse_result
+
+
+class _Forms(FormDataParser):
+    """Forms have so many fields at most, in whichever way they are sent; Werkzeug bounds one of the two."""
+
+    def parse(
+        self, stream: IO[bytes], mimetype: str, content_length: int | None, options: dict[str, str] | None = None
+    ) -> "t_parse_result":
+        if mimetype == "application/x-www-form-urlencoded":
+            data = stream.read()
+            if self.max_form_parts is not None and data.count(b"&") >= self.max_form_parts:
+                raise RequestEntityTooLarge
+            stream = BytesIO(data)
+        return super().parse(stream, mimetype, content_length, options)
+
 
 class _Request(Request):
     """A request whose query is ASCII. Browsers send it so; the bytes of others are escaped, as they need be no text."""
+
+    form_data_parser_class = _Forms
 
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         self.query_string = quote(self.query_string, safe="%&=+,;:@/?!$'()*").encode()
 
 
+_COOKIELESS = {"static", *headers.SDK, "healthz", "readyz", "metrics"}
+
+
 class _Cookies(SecureCookieSessionInterface):
-    """The session cookie goes over HTTPS only, wherever the dashboard is reached by HTTPS."""
+    """The session cookie goes over HTTPS only, wherever the dashboard is reached by HTTPS.
+
+    Under its name there, browsers take it from this very host alone: none beside it can put another in its place.
+    """
+
+    def get_cookie_name(self, app: Flask) -> str:
+        name = super().get_cookie_name(app)
+        return f"__Host-{name}" if request.is_secure else name
 
     def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - the signature is Flask's
         return request.is_secure
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if not api.is_api(request.path):  # machines carry keys, not cookies
+        # Machines carry keys, not cookies; and files are the same for everybody.
+        if not api.is_api(request.path) and request.endpoint not in _COOKIELESS:
             super().save_session(app, session, response)
 
 
@@ -93,17 +129,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(Exception, _error)
     app.after_request(headers.add)
     app.after_request(htmx.vary)
+    app.after_request(hosts.without)
     app.add_url_rule("/healthz", "healthz", _healthz)
     app.add_url_rule("/readyz", "readyz", readiness.answer)
     app.add_url_rule("/metrics", "metrics", metrics.answer)
     app.wsgi_app = TrustedProxies(  # type: ignore[method-assign]
-        RequestIds(app.wsgi_app), settings.trusted_proxies, settings.country_header
+        RequestIds(hosts.only(app.wsgi_app, settings.allowed_hosts)), settings.trusted_proxies, settings.country_header
     )
     return app
 
 
 def _house(app: Flask, settings: Settings) -> House:
     """The database, held against a restore, and what works on it and watches over it."""
+    app.extensions["openid"] = openid.configured(settings, app.config["SECRET_KEY"])
     file, places = settings.database_file, Places(settings.geoip_database)
     app.extensions["database"] = database = Database(settings.url)
     app.extensions["occupancy"] = None if file is None else occupancy.shared(file)  # for as long as the app lives
@@ -123,7 +161,17 @@ def _house(app: Flask, settings: Settings) -> House:
         rates=Rates(),
         strangers=Strangers(),
         inbox=Inbox(database),
+        public_url=settings.public_url,
+        post=_post(settings),
     )
+
+
+def _post(settings: Settings) -> Post | None:
+    server = settings.mail_server
+    if server is None:
+        return None
+    assert settings.mail_from and settings.public_url  # noqa: S101, PT018 - the settings see to that
+    return Post(server, settings.mail_from, settings.public_url)
 
 
 def _error(error: Exception) -> ResponseReturnValue:

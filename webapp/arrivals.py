@@ -14,8 +14,9 @@ from sqlalchemy import (
     ClauseElement,
     ColumnElement,
     CursorResult,
-    ScalarSelect,
+    Select,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from webapp import db
+from webapp import statements
 from webapp.db import Base, Database
 from webapp.ingest.arrival import Arrival
 from webapp.ingest.changes import Source
@@ -95,11 +96,11 @@ def append(arrival: Arrival, stored: Sequence[tuple[Source, Mapping[str, Any]]])
         for source, row in stored
     ]
     shared = {"workspace_id": arrival.workspace.id, "received_at": arrival.received_at}
-    db.execute(arrival.session, _appending, rows, **shared)
+    statements.execute_later(arrival.session, _appending, rows, **shared)
 
 
 def _appending(dialect: str) -> ClauseElement:
-    told = db.given(dialect, _TOLD).add_columns(*(bindparam(one.name, type_=one.type) for one in _SHARED))
+    told = statements.given(dialect, _TOLD).add_columns(*(bindparam(one.name, type_=one.type) for one in _SHARED))
     return _ARRIVALS.insert().from_select([*_TOLD, *_SHARED], told)
 
 
@@ -115,7 +116,7 @@ def follow(session: Session, workspace_id: int, earlier: int, later: int) -> Non
 def forget_old(database: Database, workspace_id: int) -> None:
     """Drop what is older than the newest KEPT, in short transactions, so that nobody waits for it long."""
     with database.read() as session:
-        last = session.scalar(select(_last_kept(workspace_id)))
+        last = session.scalar(_last_kept(workspace_id))
     if last is None:
         return
     for _ in range(_MOST_STEPS):
@@ -135,14 +136,16 @@ def _forget(session: Session, workspace_id: int, last: int) -> int:
     return done.rowcount
 
 
-def _last_kept(workspace_id: int) -> ScalarSelect[int]:
+def _last_kept(workspace_id: int) -> Select[int]:
     newest = select(Arrived.id).where(Arrived.workspace_id == workspace_id).order_by(Arrived.id.desc())
-    return newest.limit(1).offset(KEPT - 1).scalar_subquery()
+    return newest.limit(1).offset(KEPT - 1)
 
 
 def _kept(workspace_id: int) -> list[ColumnElement[bool]]:
     """The newest KEPT: more of them may be there, until they are forgotten."""
-    return [Arrived.workspace_id == workspace_id, Arrived.id >= func.coalesce(_last_kept(workspace_id), 0)]
+    # Within the look-up: beside row-level security PostgreSQL takes no index for conditions with `coalesce` in them.
+    first = select(func.coalesce(func.max(_last_kept(workspace_id).subquery().c.id), 0))
+    return [Arrived.workspace_id == workspace_id, Arrived.id >= first.scalar_subquery()]
 
 
 def read(session: Session, workspace_id: int, wanted: Wanted, start: Start = NEWEST) -> Page:
@@ -194,7 +197,7 @@ def shown(session: Session, rows: Sequence[Arrived]) -> list[Shown]:
     member, root = aliased(Customer), aliased(Customer)
     people = (
         select(member.id, root)
-        .join(root, root.id == func.coalesce(member.root_id, member.id))
+        .join(root, root.id == case((member.root_id.is_(None), member.id), else_=member.root_id))
         .where(member.id.in_({one.customer_id for one in rows}))
     )
     names = select(ApiKey.id, ApiKey.name).where(ApiKey.id.in_({one.key_id for one in rows} - {None}))

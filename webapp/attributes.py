@@ -11,7 +11,7 @@ from sqlalchemy import ClauseElement, ColumnElement, Select, bindparam, case, fu
 from sqlalchemy import update as sql_update
 from sqlalchemy.orm import Session, aliased
 
-from webapp import db, fitting, lookups, search, workspaces
+from webapp import fitting, lookups, search, statements, workspaces
 from webapp.customers import Owner
 from webapp.db import Base
 from webapp.fitting import BEGIN, END
@@ -52,6 +52,7 @@ class Former(NamedTuple):
     `text`: the value as JSON.
     """
 
+    name: str
     type: str
     value: Any
     text: str
@@ -150,7 +151,7 @@ class _Book:
         for root_id, one in _present(arrival.session, list(self._present)):
             self._present[root_id][one.customer_id, one.name] = one
         self.custom = {root: {name for _, name in held} - _RESERVED for root, held in self._present.items()}
-        self._known = db.stored(arrival.session, _VALUES, [key for one in updates for key in _keys(one)])
+        self._known = statements.stored(arrival.session, _VALUES, [key for one in updates for key in _keys(one)])
         self._before = self._basics()
         self._written: dict[_Key, _Held] = {}
         self._findable: list[tuple[int, str, str]] = []
@@ -200,13 +201,13 @@ class _Book:
         session = self._arrival.session
         rows = [asdict(one) for one in self._written.values()]
         if fresh := [row for row in rows if row["is_new"]]:
-            db.execute(session, _adding, fresh)
+            statements.execute_later(session, _adding, fresh)
         if changed := [row for row in rows if not row["is_new"]]:
-            db.execute(session, _changing, changed)
+            statements.execute_later(session, _changing, changed)
         search.add(session, self._arrival.workspace, self._findable)
         after = self._basics()
         if named := [{"id": root, **after[root]} for root in sorted(after) if after[root] != self._before[root]]:
-            db.execute(session, _naming, named)
+            statements.execute_later(session, _naming, named)
 
 
 def _keys(update: Update) -> list[_Key]:
@@ -235,18 +236,18 @@ _PRESENT = (
 
 
 def _adding(dialect: str) -> ClauseElement:
-    return db.inserting(dialect, [_VALUES.c[name] for name in _HELD])
+    return statements.inserting(dialect, [_VALUES.c[name] for name in _HELD])
 
 
 def _changing(dialect: str) -> ClauseElement:
     changed = [_VALUES.c.until_at, _VALUES.c.is_current]
-    told = db.given(dialect, [*_VALUES.primary_key, *changed]).subquery("told")
+    told = statements.given(dialect, [*_VALUES.primary_key, *changed]).subquery("told")
     where = [column == told.c[column.name] for column in _VALUES.primary_key]
     return sql_update(_VALUES).where(*where).values({column.name: told.c[column.name] for column in changed})
 
 
 def _naming(dialect: str) -> ClauseElement:
-    told = db.given(dialect, [_CUSTOMERS.c[name] for name in ("id", *RESERVED)]).subquery("told")
+    told = statements.given(dialect, [_CUSTOMERS.c[name] for name in ("id", *RESERVED)]).subquery("told")
     return sql_update(_CUSTOMERS).where(_CUSTOMERS.c.id == told.c.id).values({name: told.c[name] for name in RESERVED})
 
 
@@ -382,12 +383,13 @@ def history(
     type_ = types_of(session, workspace_id, [name])[name]
     ranked = sorted(rows, key=lambda row: rank(row[0]), reverse=True)
     runs = [list(run) for _, run in groupby(ranked, key=lambda row: row[0].value)]
-    return [_former(type_, run[0][0].until_at, *run[-1]) for run in runs]
+    return [_former(name, type_, run[0][0].until_at, *run[-1]) for run in runs]
 
 
-def _former(type_: str, until_at: int, first: AttributeValue, key: str | None) -> Former:
+def _former(name: str, type_: str, until_at: int, first: AttributeValue, key: str | None) -> Former:
     value = json.loads(first.value)
-    return Former(type_, value, first.value, first.reported_at, until_at, first.received_at, first.source, key)
+    times = first.reported_at, until_at, first.received_at
+    return Former(name, type_, value, first.value, *times, first.source, key)
 
 
 def note_ignored(arrival: Arrival, noted: Sequence[tuple[int, str, Ignored]]) -> None:
@@ -407,12 +409,12 @@ def note_ignored(arrival: Arrival, noted: Sequence[tuple[int, str, Ignored]]) ->
             "last_at": arrival.received_at,
         }
     if rows:
-        db.execute(arrival.session, _noting, list(rows.values()))
+        statements.execute_later(arrival.session, _noting, list(rows.values()))
 
 
 def _noting(dialect: str) -> ClauseElement:
     table = Base.metadata.tables[IgnoredValue.__tablename__]
-    statement = db.inserting(dialect, table.c)
+    statement = statements.inserting(dialect, table.c)
     latest = {name: statement.excluded[name] for name in ("expected", "sample", "last_at")}
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key), set_=latest | {"count": table.c.count + statement.excluded.count}

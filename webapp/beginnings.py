@@ -47,16 +47,21 @@ def note(notes: Notes, customer_id: int, before: Iterable[Beginning], after: Ite
     gone, fresh = set(before), set(after)
     for sign, some in ((-1, gone - fresh), (1, fresh - gone)):
         for one in some:
-            if source := _source(one.entry):
-                notes.add(customer_id, "source", source, one.at, sign)
-            if country := json.loads(one.place or "{}").get("country"):
-                notes.add(customer_id, "country", country, one.at, sign)
+            if name := source(one.entry):
+                notes.add(customer_id, "source", name, one.at, sign)
+            if name := country(one.place):
+                notes.add(customer_id, "country", name, one.at, sign)
 
 
-def _source(entry: str | None) -> str:
+def country(place: str | None) -> str:
+    """Where a visit began: an ISO code; empty where that isn't known."""
+    return json.loads(place or "{}").get("country") or ""
+
+
+def source(entry: str | None) -> str:
     """By what a visit came: its UTM source, else the domain of its referrer; empty where neither is known."""
     if entry is None:
         return ""
     came = Entry(**json.loads(entry))
-    source = came.utm.get("source", "").strip().casefold() or came.source
-    return "".join(filter(str.isprintable, source))[:_LONGEST]
+    told = came.utm.get("source", "").strip().casefold() or came.source
+    return "".join(filter(str.isprintable, told))[:_LONGEST]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp import dictionary, filters, matching, registry, workspaces
+from webapp import contacts, dictionary, filters, matching, registry, workspaces
 from webapp.models import AttributeType, Customer, Workspace
 from webapp.registry import CUSTOMER, RESERVED
 
@@ -85,7 +85,9 @@ def status(customer: Customer) -> str:
     return "Bot" if customer.is_bot else "Anonymous"
 
 
-def values(session: Session, workspace: Workspace, ids: Sequence[int], some: Sequence[Column]) -> Mapping[int, Values]:
+def values(
+    session: Session, workspace: Workspace, ids: Sequence[int], some: Sequence[Column], *, is_masked: bool = False
+) -> Mapping[int, Values]:
     """What the columns of attributes show for the persons with these roots, by root and attribute.
 
     Numbers are numbers, everything else is text: dates in the workspace's zone, `Yes` and `No`, JSON.
@@ -96,7 +98,10 @@ def values(session: Session, workspace: Workspace, ids: Sequence[int], some: Seq
     zone, types = workspaces.zone(workspace), registry.types_known(session, workspace.id, names)
     found = matching.values_of(session, ids, names)
     shown = {
-        root: {name: _shown(value, types.get(name), zone) for name, value in theirs.items()}
+        root: {
+            name: _shown(contacts.value(name, value) if is_masked else value, types.get(name), zone)
+            for name, value in theirs.items()
+        }
         for root, theirs in found.items()
     }
     return defaultdict(dict, shown)

@@ -110,7 +110,22 @@ class Tagged:
         return f"tag = {self.tag}" if self.is_so else f"not tag {self.tag}"
 
 
-Condition = Compared | Having | Seen | Did | Tagged
+Way = Literal["by", "in"]
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """A visit began `by` a source or `in` a country (its ISO code), as the overview counts them, in a range if any."""
+
+    way: Way
+    name: str
+    range: Range = Range()
+
+    def __str__(self) -> str:
+        return _written(lambda name: f"visited {self.way} {name}{self.range}", self.name, self)
+
+
+Condition = Compared | Having | Seen | Did | Tagged | Visited
 
 
 def _written(form: Callable[[str], str], name: str, meant: Condition) -> str:
@@ -129,6 +144,7 @@ _FORMS: dict[str, re.Pattern[str]] = {
     kind: re.compile(form, re.DOTALL | re.ASCII)
     for kind, form in {
         "seen": rf"(?P<which>{'|'.join(_SEEN.values())}){_RANGE}",
+        "visited": rf"visited (?P<way>by|in) {_NAME}{_RANGE}",
         "tagged": r"(?:(?P<on>tag =)|not tag|tag !=)(?: (?P<tag>.*))?",
         "compared": rf"{_NAME} (?P<comparison>=|!=|>|<|contains)(?: (?P<value>.*))?",
         "having": rf"(?P<verb>has|lacks) {_NAME}",
@@ -187,12 +203,18 @@ def _tagged(found: re.Match[str]) -> Condition:
     return Tagged(tag, found["on"] is not None)
 
 
+def _visited(found: re.Match[str]) -> Condition:
+    way: Way = "by" if found["way"] == "by" else "in"
+    return Visited(way, _name(found), _range(found))
+
+
 _MADE: dict[str, Callable[[re.Match[str]], Condition]] = {
     "seen": _seen,
     "compared": _compared,
     "having": _having,
     "did": _did,
     "tagged": _tagged,
+    "visited": _visited,
 }
 
 
@@ -239,6 +261,8 @@ def in_words(condition: Condition) -> tuple[str, str]:
             return event, f"{verb}{often}{_range_in_words(range_)}"
         case Tagged(tag, is_so):
             return "Tagged" if is_so else "Not tagged", tag
+        case Visited(way, name, range_):
+            return "Visited", f"{way} {name}{_range_in_words(range_)}"
 
 
 def _range_in_words(range_: Range) -> str:

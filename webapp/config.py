@@ -3,9 +3,10 @@
 import os
 import re
 import secrets
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
@@ -13,8 +14,15 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from webapp import mail
+
 DEFAULT_DATABASE = "sqlite:///data/customer-profiles.sqlite3"
 _SHORTEST_SECRET = 16
+_NEEDED = {
+    "mail_from": "the address that mails come from",
+    "public_url": "links in mails lead there, whatever a request says of where it came",
+}
+_HOST = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\]", re.ASCII)
 
 
 class ConfigError(Exception):
@@ -35,10 +43,19 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     threads: int = Field(default=32, ge=1, le=256)
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     geoip_database: Path | None = None
     country_header: str | None = None
     metrics_token: SecretStr | None = Field(default=None, min_length=_SHORTEST_SECRET)
     demo_shop: bool = False
+    public_url: str | None = None
+    mail_from: str | None = None
+    smtp_url: SecretStr | None = None
+    openid_issuer: str | None = None
+    openid_client_id: str | None = Field(default=None, validate_default=True)
+    openid_client_secret: SecretStr | None = Field(default=None, validate_default=True)
+    openid_name: str = Field(default="single sign-on", min_length=1, max_length=40)
+    openid_only: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] | None = None
 
@@ -67,7 +84,22 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise ValueError(f"must be addresses or networks separated by commas; {error}") from None
 
-    @field_validator("geoip_database", "country_header", "log_format", mode="before")
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        hosts = tuple(part.strip().lower() for part in value.split(",") if part.strip())
+        wrong = [one for one in hosts if not _HOST.fullmatch(one)]
+        if wrong:
+            words = "must be names or addresses of hosts separated by commas, without ports"
+            raise ValueError(f"{words}; *.shop.example stands for all below shop.example; {wrong[0]!r} is none")
+        return hosts
+
+    @field_validator(
+        "geoip_database", "country_header", "log_format", "public_url", "mail_from", "smtp_url", "openid_issuer",
+        "openid_client_id", "openid_client_secret", mode="before",
+    )  # fmt: skip
     @classmethod
     def _none_if_empty(cls, value: object) -> object:
         return None if value == "" else value
@@ -88,6 +120,65 @@ class Settings(BaseSettings):
             raise ValueError("is believed only from TRUSTED_PROXIES, of which there are none")
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            is_origin = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:
+            is_origin = False
+        if not is_origin or "@" in value or parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError("must be where the dashboard is opened, such as https://profiles.shop.example")
+        return value.rstrip("/")
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str | None) -> str | None:
+        return None if value is None else mail.sender(value)
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None, others: ValidationInfo) -> SecretStr | None:
+        if value is None:
+            return None
+        mail.server(value.get_secret_value())
+        for name in ("mail_from", "public_url"):
+            if others.data.get(name, "faulty") is None:
+                raise ValueError(f"needs {name.upper()} too: {_NEEDED[name]}")
+        return value
+
+    @field_validator("openid_issuer")
+    @classmethod
+    def _issuer(cls, value: str | None) -> str | None:
+        if value is not None and (not is_secure(value) or set(value) & set("?#")):
+            raise ValueError("must be an address that begins with https://, without ? and #, as the provider writes it")
+        return value
+
+    @field_validator("openid_client_id", "openid_client_secret")
+    @classmethod
+    def _needed_with_issuer(cls, value: str | SecretStr | None, others: ValidationInfo) -> str | SecretStr | None:
+        if value is None and others.data.get("openid_issuer") is not None:
+            raise ValueError("is needed with OPENID_ISSUER")
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value or ""
+        if not (text.isascii() and text.isprintable()):
+            raise ValueError("has characters that no provider gives")
+        return value
+
+    @field_validator("openid_only")
+    @classmethod
+    def _only_with_issuer(cls, value: bool, others: ValidationInfo) -> bool:
+        if value and others.data.get("openid_issuer", "") is None:
+            raise ValueError("would let nobody in without OPENID_ISSUER")
+        return value
+
+    @property
+    def mail_server(self) -> mail.Server | None:
+        """The server that mails are sent by, if there is one."""
+        return None if self.smtp_url is None else mail.server(self.smtp_url.get_secret_value())
+
     @property
     def url(self) -> URL:
         """The database URL with the driver that this product uses."""
@@ -100,10 +191,36 @@ class Settings(BaseSettings):
         return Path(str(self.url.database)) if self.url.get_backend_name() == "sqlite" else None
 
     @property
+    def opened_at(self) -> str:
+        """Where people open the dashboard, as far as it is known here."""
+        return self.public_url or self.listens_on
+
+    @property
     def listens_on(self) -> str:
         """The address to open in a browser, as printed at start."""
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+def is_secure(address: str) -> bool:
+    """Whether an address is of HTTPS, or of plain HTTP on this very machine."""
+    if not (address.isascii() and address.isprintable()) or set(address) & set(' \\"<>'):
+        return False
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port  # which is read only when it is asked for
+    except ValueError:
+        return False
+    if not host or "@" in parts.netloc:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_near(host))
+
+
+def _is_near(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def load(**overrides: Any) -> Settings:
@@ -122,6 +239,7 @@ _WORDS = {
     "literal_error": "must be {expected}",
     "less_than_equal": "must be at most {le}",
     "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
     "too_short": "must have at least {min_length} characters",
 }
 

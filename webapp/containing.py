@@ -6,20 +6,28 @@ from typing import Any
 
 import orjson
 
+from webapp import contacts
+
 Contains = Callable[[str, str | None], bool]
 
 
-def of(text: str) -> Contains:
+def of(text: str, *, is_masked: bool = False) -> Contains:
     """Tells whether the text, whatever its case, is in a name or a value of attributes or in the address of a page.
 
-    What is asked are the texts of `events.attributes` and `events.context`: JSON objects.
+    What is asked are the texts of `events.attributes` and `events.context`: JSON objects. `is_masked`: an e-mail or
+    mobile has it only if it is the whole of it, so that nobody finds out letter by letter what they don't see.
     """
     wanted = text.casefold()
     # As JSON has it inside of a text; what lacks that needn't be taken apart.
     written = orjson.dumps(wanted).decode()[1:-1]
 
+    def has(told: dict[str, Any]) -> bool:
+        if any(wanted in one.casefold() for one in _texts(contacts.without(told) if is_masked else told)):
+            return True
+        return is_masked and any(wanted == one.casefold() for one in contacts.texts(told))
+
     def contains(attributes: str, context: str | None) -> bool:
-        if written in attributes.casefold() and any(wanted in one.casefold() for one in _texts(attributes)):
+        if written in attributes.casefold() and has(orjson.loads(attributes)):
             return True
         if context is None or written not in context.casefold():
             return False
@@ -28,8 +36,8 @@ def of(text: str) -> Contains:
     return contains
 
 
-def _texts(attributes: str) -> Iterator[str]:
-    rest: list[Any] = [orjson.loads(attributes)]
+def _texts(told: Any) -> Iterator[str]:
+    rest: list[Any] = [told]
     while rest:
         one = rest.pop()
         if isinstance(one, dict):

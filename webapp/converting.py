@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ClauseElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from webapp import attributes, clock, db, fitting, lookups, values, workspaces
+from webapp import attributes, clock, db, fitting, lookups, statements, values, workspaces
 from webapp.db import Base, Database
 from webapp.dictionary import CUSTOMER
 from webapp.fitting import Change
@@ -224,7 +224,7 @@ class _Work:
         made = [row for row in rows if row["is_made"]]
         for statement, some in ((_holding, rows), (_making, made)):
             if some:
-                db.execute(session, statement, some)
+                statements.execute(session, statement, some)
         lost = [one.row for one in changes if one.is_lost]
         noted = [(row.customer_id, CUSTOMER, self._ignored(row.value)) for row in lost]
         attributes.note_ignored(Arrival(session, self._workspace, clock.now()), noted)
@@ -273,6 +273,6 @@ def _making(dialect: str) -> ClauseElement:
 
 def _updating(dialect: str, *names: str) -> ClauseElement:
     changed = [_VALUES.c[name] for name in names]
-    told = db.given(dialect, [*_VALUES.primary_key, *changed]).subquery("told")
+    told = statements.given(dialect, [*_VALUES.primary_key, *changed]).subquery("told")
     where = [column == told.c[column.name] for column in _VALUES.primary_key]
     return update(_VALUES).where(*where).values({column.name: told.c[column.name] for column in changed})

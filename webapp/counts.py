@@ -5,8 +5,7 @@ that nobody waits in a circle. While a recount goes on, what concerns customers 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, tzinfo
 from functools import lru_cache
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ClauseElement, Select, delete, exists, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp import db
+from webapp import statements
 from webapp.days import begin
 from webapp.db import Base
 from webapp.models import Counting, Customer, DailyCount, Event
@@ -36,17 +35,39 @@ _CUSTOMERS = Base.metadata.tables[Customer.__tablename__]
 _EVENTS = Base.metadata.tables[Event.__tablename__]
 
 
-@dataclass(slots=True)
 class Notes:
-    """What one transaction changes in the counters of a workspace, whose days are those of `zone`.
+    """What one transaction changes in the counters of a workspace.
 
-    `counted_to`: the customer up to whom a recount has come; None where all are counted.
+    `counting`: tells the rows of its Counting, time zone and how far it is counted, when they are wanted first.
     """
 
-    workspace_id: int
-    zone: tzinfo
-    counted_to: int | None
-    changes: Counter[tuple[str, str, int]] = field(default_factory=Counter)  # by kind, name and day
+    def __init__(self, workspace_id: int, counting: Callable[[], list[Any]]) -> None:
+        self.workspace_id = workspace_id
+        self.changes: Counter[tuple[str, str, int]] = Counter()  # by kind, name and day
+        self._counting = counting
+        self._found: tuple[ZoneInfo, int | None] | None = None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the days."""
+        return self._told[0]
+
+    @property
+    def counted_to(self) -> int | None:
+        """The customer up to whom a recount has come; None where all are counted."""
+        return self._told[1]
+
+    @counted_to.setter
+    def counted_to(self, customer_id: int | None) -> None:
+        self._found = self.zone, customer_id
+
+    @property
+    def _told(self) -> tuple[ZoneInfo, int | None]:
+        # No cached_property: in Python 3.11 one lock guards those of all notes, and this may wait for another thread.
+        if self._found is None:
+            (time_zone, counted_to), *_ = [*self._counting(), ("UTC", 0)]
+            self._found = ZoneInfo(time_zone), counted_to
+        return self._found
 
     def add(self, customer_id: int, kind: Kind, name: str, at: int, number: int = 1) -> None:
         """Count something of a customer at a moment, epoch ms."""
@@ -107,37 +128,51 @@ def of(session: Session, workspace_id: int, *, alone: bool = False) -> Notes:
             # On SQLite there is one writer anyway. Not by the row below: those who share its lock would let nobody in
             # who wants it alone.
             number = workspace_id % 2**31
-            db.driven(connection, _LOCKING_ALONE if alone else _LOCKING, (_LOCK, number))
-        found = db.driven(connection, _READING.format("?" if is_sqlite else "%s"), (workspace_id,))
-        time_zone, counted_to = found[0] if found else ("UTC", 0)
-        kept[workspace_id] = Notes(workspace_id, ZoneInfo(time_zone), counted_to)
+            statements.driven_later(connection, _LOCKING_ALONE if alone else _LOCKING, (_LOCK, number))
+        reading = _READING.format("?" if is_sqlite else "%s")
+        kept[workspace_id] = Notes(workspace_id, statements.driven_later(connection, reading, (workspace_id,)).rows)
     return kept[workspace_id]
 
 
-def events(session: Session, notes: Notes, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Note events that are about to be stored, and aren't there yet. Their customers are locked."""
+def events(notes: Notes, rows: Iterable[Mapping[str, Any]], idle: Iterable[Sequence[Any]]) -> None:
+    """Note events that are about to be stored, and aren't there yet. `idle`: what was found for their `days`."""
     zone = notes.zone
     ours = [(row, day_of(row["reported_at"], zone)) for row in rows if notes.has_come_to(row["customer_id"])]
     notes.changes.update([("event", row["name"], day) for row, day in ours])
     notes.changes.update([("arrival", *_hour_of(row["received_at"], zone)) for row, _ in ours])
-    active(session, notes, {(row["customer_id"], day) for row, day in ours})
+    _note_active(notes, idle, 1)
+
+
+def days(notes: Notes, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The days of these events, for which has to be asked who is `idle` on them. Their customers are locked."""
+    found = {(row["customer_id"], day_of(row["reported_at"], notes.zone)) for row in rows}
+    return _asked(notes, (one for one in found if notes.has_come_to(one[0])))
 
 
 def active(session: Session, notes: Notes, days: Iterable[tuple[int, int]], number: int = 1) -> None:
     """Note that these customers become (or with -1: stop being) active on these days, unless they have events there."""
-    asked = [
+    asked = _asked(notes, days)
+    if asked:
+        _note_active(notes, statements.fetch(session, idle, asked), number)
+
+
+def _asked(notes: Notes, days: Iterable[tuple[int, int]]) -> list[dict[str, Any]]:
+    return [
         {"customer_id": customer_id, "day": day, "since": start(day, notes.zone), "until": start(day + 1, notes.zone)}
         for customer_id, day in sorted(days)
     ]
-    for customer_id, day, is_registered in db.fetch(session, _idle, asked) if asked else ():
+
+
+def _note_active(notes: Notes, idle: Iterable[Sequence[Any]], number: int) -> None:
+    for customer_id, day, is_registered in idle:
         notes.add_on(customer_id, "active", REGISTERED if is_registered else ANONYMOUS, day, number)
 
 
-def _idle(dialect: str) -> Select[Any]:
+def idle(dialect: str) -> Select[Any]:
     """Those of the given customers who have no event on a day, and whether they are registered."""
     at, day = _EVENTS.c.reported_at, _COUNTS.c.day
     columns = [_EVENTS.c.customer_id, day, at.label("since"), at.label("until")]
-    told = db.given(dialect, columns).subquery("told").c
+    told = statements.given(dialect, columns).subquery("told").c
     has_any = exists().where(_EVENTS.c.customer_id == told.customer_id, at >= told.since, at < told.until)
     query = select(told.customer_id, told.day, _CUSTOMERS.c.system_id.is_not(None))
     return query.where(_CUSTOMERS.c.id == told.customer_id, ~has_any)
@@ -159,18 +194,18 @@ def store(session: Session, workspace_id: int) -> None:
     ]
     if notes and rows:
         notes.changes.clear()
-        db.execute(session, _adding, rows)
+        statements.execute_later(session, _adding, rows)
         if any(number < 0 for _, number in changes):
-            db.execute(session, _clearing, rows)
+            statements.execute_later(session, _clearing, rows)
 
 
 def _adding(dialect: str) -> ClauseElement:
-    statement = db.inserting(dialect, _COUNTS.c)
+    statement = statements.inserting(dialect, _COUNTS.c)
     return statement.on_conflict_do_update(
         index_elements=list(_COUNTS.primary_key), set_={"count": _COUNTS.c.count + statement.excluded.count}
     )
 
 
 def _clearing(dialect: str) -> ClauseElement:
-    told = db.given(dialect, _COUNTS.primary_key)
+    told = statements.given(dialect, _COUNTS.primary_key)
     return delete(_COUNTS).where(tuple_(*_COUNTS.primary_key).in_(told), _COUNTS.c.count == 0)

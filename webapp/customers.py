@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import ClauseElement, Select, func, select, text, union_all
 from sqlalchemy.orm import Session
 
-from webapp import counts, db, search
+from webapp import counts, search, statements
 from webapp.db import Base
 from webapp.ingest.arrival import Arrival
 from webapp.models import IS_ANONYMOUS, Customer, Device
@@ -65,11 +65,11 @@ _CUSTOMERS = Base.metadata.tables[Customer.__tablename__]
 
 def _locked(arrival: Arrival, system_ids: list[str]) -> dict[str, int]:
     wanted = [{"workspace_id": arrival.workspace.id, "system_id": system_id} for system_id in system_ids]
-    return {system_id: id_ for system_id, id_ in db.fetch(arrival.session, _locking, wanted)}  # noqa: C416 - lists
+    return {system_id: id_ for system_id, id_ in statements.fetch(arrival.session, _locking, wanted)}  # noqa: C416 - lists
 
 
 def _locking(dialect: str) -> Select[Any]:
-    told = db.given(dialect, [_CUSTOMERS.c.workspace_id, _CUSTOMERS.c.system_id]).subquery("told").c
+    told = statements.given(dialect, [_CUSTOMERS.c.workspace_id, _CUSTOMERS.c.system_id]).subquery("told").c
     query = select(_CUSTOMERS.c.system_id, _CUSTOMERS.c.id)
     query = query.where(_CUSTOMERS.c.workspace_id == told.workspace_id, _CUSTOMERS.c.system_id == told.system_id)
     if dialect == "sqlite":
@@ -93,7 +93,7 @@ def hold(session: Session, customer_ids: Iterable[int]) -> dict[int, int]:
 
 def _create_registered(arrival: Arrival, system_ids: list[str]) -> None:
     rows = [{**_fresh(arrival), "system_id": system_id} for system_id in system_ids]
-    made = db.execute(arrival.session, _creating, rows)
+    made = statements.execute(arrival.session, _creating, rows)
     arrival.born |= {id_ for id_, *_ in made}
     notes = counts.of(arrival.session, arrival.workspace.id)
     for id_, *_ in made:
@@ -104,7 +104,7 @@ def _create_registered(arrival: Arrival, system_ids: list[str]) -> None:
 
 
 def _creating(dialect: str) -> ClauseElement:
-    statement = db.inserting(dialect, [_CUSTOMERS.c[name] for name in ("system_id", *_FRESH)])
+    statement = statements.inserting(dialect, [_CUSTOMERS.c[name] for name in ("system_id", *_FRESH)])
     statement = statement.on_conflict_do_nothing(index_elements=["workspace_id", "system_id"])
     return statement.returning(*(_CUSTOMERS.c[name] for name in ("id", "system_id", "growlytics_id")))
 
@@ -135,6 +135,15 @@ def members(session: Session, root_id: int) -> list[int]:
     """The ids of all profiles of a person, the root first."""
     query = select(Customer.id).where(Customer.root_id == root_id).order_by(Customer.id)
     return [root_id, *session.scalars(query)]
+
+
+def known(session: Session, workspace_id: int, growlytics_ids: Iterable[str]) -> set[str]:
+    """Those of these Growlytics IDs that profiles of the workspace have."""
+    wanted = set(growlytics_ids)
+    if not wanted:
+        return set()
+    query = select(Customer.growlytics_id).where(Customer.workspace_id == workspace_id)
+    return set(session.scalars(query.where(Customer.growlytics_id.in_(wanted))))
 
 
 def find(session: Session, workspace_id: int, growlytics_id: str) -> Customer:
@@ -187,9 +196,19 @@ def kinds(workspace_id: int, wanted: Wanted) -> list[list[Any]]:
 
 def spread(session: Session, most: int) -> Spread:
     """So many ids at most, to look at a part of the profiles that tells of all."""
-    one = select(Customer.id).where(Customer.id > 0).limit(1)
-    ends = (one.order_by(order).scalar_subquery() for order in (Customer.id, Customer.id.desc()))
-    lowest, highest = (end or 0 for end in session.execute(select(*ends)).one())
+    lowest, highest = ends(session)
     number = highest - lowest + 1
     # Steps of the golden ratio fall evenly everywhere, however many there are, and keep to no pattern of the data.
     return Spread(list(dict.fromkeys(lowest + int(place * _GOLDEN % 1 * number) for place in range(most))), number)
+
+
+def ends(session: Session) -> tuple[int, int]:
+    """The lowest and the highest id of all workspaces' profiles; 0 where there are none."""
+    if session.get_bind().dialect.name == "postgresql":
+        # A connection that shows one workspace would step over all others' rows to find one: see migration 0019.
+        query: Any = text("SELECT lowest, highest FROM customer_ends()")
+    else:
+        one = select(Customer.id).where(Customer.id > 0).limit(1)
+        query = select(*(one.order_by(order).scalar_subquery() for order in (Customer.id, Customer.id.desc())))
+    lowest, highest = session.execute(query).one()
+    return lowest or 0, highest or 0

@@ -2,46 +2,32 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from enum import IntEnum
-from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-import orjson
-from flask import current_app
+from flask import current_app, g
 from sqlalchemy import (
     URL,
     BigInteger,
-    ClauseElement,
-    Column,
-    ColumnElement,
     Connection,
     Engine,
     Integer,
     MetaData,
-    Select,
-    Table,
     Text,
-    and_,
-    bindparam,
-    cast,
-    column,
     create_engine,
     event,
-    func,
-    literal_column,
-    select,
-    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
-from sqlalchemy.sql.compiler import SQLCompiler
+
+from webapp import statements
 
 try:
     from pysqlite3 import dbapi2 as sqlite_module
@@ -61,6 +47,8 @@ _PLANS = (
     "enable_hashjoin = off",
     "enable_mergejoin = off",
 )
+# Of PostgreSQL's connections: the id of the workspace whose rows alone row-level security shows; empty: of all.
+_WORKSPACE = "customer_profiles.workspace"
 _READ_ONLY = "25006"  # of PostgreSQL: what answers now isn't the primary, after a failover for example
 _CONNECT_TIMEOUT = 5  # seconds; a host that swallows packets must become a 503, not a thread that hangs
 
@@ -119,18 +107,47 @@ class Database:
         # SQLite has one writer at a time and lets the others poll; a lock hands over at once and in order.
         self._turn: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
         self._rehearsing = threading.Lock()
-        # How often `write` has changed something, for those who remember what they have read (in this process).
-        self.version = 0
+        self._changes = [0]
+        self._workspace = ""
 
     @property
     def is_sqlite(self) -> bool:
         """Whether this is the embedded database."""
         return self.engine.dialect.name == "sqlite"
 
+    @property
+    def version(self) -> int:
+        """How often `write` has changed something, for those who remember what they have read (in this process)."""
+        return self._changes[0]
+
+    def within(self, workspace_id: int) -> "Database":
+        """This database as a workspace's pages see it: on PostgreSQL without the rows of others, whatever is asked for.
+
+        SQLite knows no such thing. What this process remembers is the same (docs/decisions/0031).
+        """
+        if self.is_sqlite:
+            return self
+        narrow = copy(self)
+        narrow._workspace = str(workspace_id)
+        return narrow
+
+    def _confine(self, connection: Connection, *, is_for_good: bool) -> None:
+        """Have a connection show the rows of this workspace only: from now on, or until its transaction ends.
+
+        It keeps that in the pool, and is told anew only when it has to show others.
+        """
+        if self.is_sqlite or connection.info.get(_WORKSPACE, "") == self._workspace:
+            return
+        statements.driven(connection, "SELECT set_config(%s, %s, %s)", (_WORKSPACE, self._workspace, not is_for_good))
+        if is_for_good:
+            connection.info[_WORKSPACE] = self._workspace
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading; nothing done in it is kept."""
         with self._readers() as session:
+            if not self.is_sqlite:
+                self._confine(session.connection(), is_for_good=True)
             yield session
 
     def transact(self, work: Callable[[Session], T]) -> T:
@@ -172,6 +189,7 @@ class Database:
             with self._transaction(connection) as session:
                 result = work(session)
                 session.flush()
+                statements.settle(connection)
                 done.end(session)
         except DBAPIError:
             if not self.is_sqlite:
@@ -191,21 +209,29 @@ class Database:
         with self._immediate.connect() as connection, self._transaction(connection) as session:
             yield session
             session.flush()
-        self.version += 1
+            statements.settle(connection)
+        self._changes[0] += 1
 
     @contextmanager
     def _transaction(self, connection: Connection) -> Iterator[Session]:
         with self._turn, connection.begin(), self._writers(bind=connection) as session:
             session.info["connection"] = connection
-            yield session
+            self._confine(connection, is_for_good=False)  # a rollback would take back more
+            try:
+                yield session
+            except BaseException:
+                statements.forget(connection)
+                raise
 
     def _opened(self) -> Connection:
         """A connection to be kept from one transaction to the next: the pool's way takes as long as a statement."""
         connection = self._immediate.connect()
         connection.detach()
         if not self.is_sqlite:
-            connection.exec_driver_sql("; ".join(f"SET {setting}" for setting in _PLANS))
+            settings = (*_PLANS, f"{_WORKSPACE} = ''")  # the pool's may have been a page's
+            connection.exec_driver_sql("; ".join(f"SET {setting}" for setting in settings))
             connection.commit()
+            connection.info[_WORKSPACE] = ""
         return connection
 
     def _drop_kept(self) -> None:
@@ -257,135 +283,20 @@ def trouble(error: Exception) -> Trouble | None:
 
 
 def database() -> Database:
-    """The database of the current app."""
+    """The database of the current app; behind a guard that knows the workspace of a page, as that one sees it."""
+    found: Database = g.get("database") or whole()
+    return found
+
+
+def whole() -> Database:
+    """The database of the current app with all workspaces in it: for what is about several of them."""
     found: Database = current_app.extensions["database"]
     return found
 
 
 def insert(session: Session) -> Any:
     """The `insert` construct of the session's engine, which knows ON CONFLICT on both."""
-    return sqlite.insert if _dialect(session) == "sqlite" else postgresql.insert
-
-
-def _dialect(session: Session) -> str:
-    return str(session.get_bind().dialect.name)
-
-
-def execute(
-    session: Session, statement: Callable[[str], ClauseElement], rows: Sequence[dict[str, Any]], **shared: Any
-) -> list[Any]:
-    """Run a statement about `given` rows in a transaction of `write` or `transact`. `statement` makes it for a dialect.
-
-    `shared`: its parameters beside the rows, for what is the same in all of them. Returns the rows of its result, if it
-    has any: tuples of the database's own types, which are right for whole numbers and texts.
-    """
-    return _run(session, _prepared(statement, _dialect(session)), rows, **shared)
-
-
-def fetch(session: Session, statement: Callable[[str], Select[Any]], rows: Sequence[dict[str, Any]]) -> list[Any]:
-    """As `execute`, for a query."""
-    if _dialect(session) == "sqlite":
-        # All in one row: between two rows the driver lets other threads run, and waits for its turn again.
-        ((text,),) = _run(session, _prepared_at_once(statement), rows)
-        found: list[Any] = orjson.loads(text)
-        return found
-    return execute(session, statement, rows)
-
-
-class _Prepared(NamedTuple):
-    """A statement about given rows as the driver takes it. `order`: of its parameters, where they have no names."""
-
-    sql: str
-    constants: dict[str, Any]
-    order: Sequence[str] | None
-
-
-def _run(session: Session, prepared: _Prepared, rows: Sequence[dict[str, Any]], **shared: Any) -> list[Any]:
-    named = prepared.constants | {"rows": orjson.dumps(rows).decode(), "number": len(rows)} | shared
-    parameters = named if prepared.order is None else tuple(named[name] for name in prepared.order)
-    return driven(session.info["connection"], prepared.sql, parameters)
-
-
-def driven(connection: Connection, sql: str, parameters: Any) -> list[Any]:
-    """Run a statement by the driver alone: what SQLAlchemy does around each takes longer than most of those here.
-
-    Returns the rows of the result. Raises what SQLAlchemy would.
-    """
-    driver, dialect = connection.connection.dbapi_connection, connection.dialect
-    cursor: Any = driver and driver.cursor()
-    try:
-        cursor.execute(sql, parameters)
-        return cursor.fetchall() if cursor.description else []
-    except dialect.loaded_dbapi.Error as error:
-        is_gone = dialect.is_disconnect(error, driver, cursor)
-        if is_gone:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            sql, None, error, dialect.loaded_dbapi.Error, connection_invalidated=is_gone, dialect=dialect
-        ) from error
-
-
-@cache
-def _prepared_at_once(statement: Callable[[str], Select[Any]]) -> _Prepared:
-    rows = statement("sqlite").subquery()
-    return _compiled(select(func.json_group_array(func.json_array(*rows.c))), "sqlite")
-
-
-@cache
-def _prepared(statement: Callable[[str], ClauseElement], dialect: str) -> _Prepared:
-    return _compiled(statement(dialect), dialect)
-
-
-def _compiled(statement: ClauseElement, dialect: str) -> _Prepared:
-    compiled = statement.compile(dialect=_DIALECTS[dialect])
-    assert isinstance(compiled, SQLCompiler)  # noqa: S101 - it is SQL
-    return _Prepared(compiled.string, dict(compiled.params), compiled.positiontup)
-
-
-_DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": PGDialect_psycopg()}  # type: ignore[no-untyped-call]
-
-
-def given(dialect: str, columns: Iterable[ColumnElement[Any]]) -> Select[Any]:
-    """Rows that come as the parameter `rows`, a JSON array of objects, with the names and types of these columns.
-
-    Many rows are one parameter and one text of SQL, which the database prepares once.
-    """
-    wanted = list(columns)
-    rows = bindparam("rows", type_=Text)
-    if dialect == "sqlite":
-        each = func.json_each(rows).table_valued("value", name="given")
-        values = [
-            func.json_extract(each.c.value, literal_column(f"'$.{one.name}'"), type_=one.type).label(one.name)
-            for one in wanted
-        ]
-        return select(*values).where(text("true"))  # without it, ON CONFLICT would be read as a part of a join
-    named = [column(one.name, one.type) for one in wanted]
-    records = func.json_to_recordset(cast(rows, postgresql.JSON)).table_valued(*named, name="given")
-    # How many there are, lest it plans for a hundred and rather reads a whole table than look them up.
-    return select(*records.render_derived(with_types=True).c).limit(bindparam("number", type_=Integer))
-
-
-def inserting(dialect: str, columns: Iterable[Column[Any]]) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT of `given` rows into these columns of a table."""
-    wanted = list(columns)
-    insert_into = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    return insert_into(wanted[0].table).from_select(wanted, given(dialect, wanted))
-
-
-def stored(session: Session, table: Table, keys: Iterable[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
-    """Those of these primary keys that are in a table."""
-    names = [one.name for one in table.primary_key]
-    asked = [dict(zip(names, key, strict=True)) for key in keys]
-    return {tuple(key) for key in fetch(session, _finding(table), asked)} if asked else set()
-
-
-@cache
-def _finding(table: Table) -> Callable[[str], Select[Any]]:
-    def finding(dialect: str) -> Select[Any]:
-        told = given(dialect, table.primary_key).subquery("told")
-        return select(*told.c).join(table, and_(*(table.c[one.name] == one for one in told.c)))
-
-    return finding
+    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -410,7 +321,7 @@ def _sqlite_engine(url: URL) -> Engine:
         if "foreign_keys" in options:  # can't be changed within the transaction
             connection.exec_driver_sql(f"PRAGMA foreign_keys={options['foreign_keys']}")
         # A deferred transaction that reads and then writes fails as "locked" under concurrency.
-        driven(connection, f"BEGIN {options.get('begin', 'DEFERRED')}", ())
+        statements.driven(connection, f"BEGIN {options.get('begin', 'DEFERRED')}", ())
 
     return engine
 
@@ -430,4 +341,10 @@ def _use_wal(connection: Any) -> None:
 
 def _postgresql_engine(url: URL) -> Engine:
     timeout = {"connect_timeout": _CONNECT_TIMEOUT}
-    return create_engine(url, pool_size=16, max_overflow=16, pool_pre_ping=True, connect_args=timeout)
+    engine = create_engine(url, pool_size=16, max_overflow=16, pool_pre_ping=True, connect_args=timeout)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _settle(connection: Connection, *_: Any) -> None:
+        statements.settle(connection)
+
+    return engine

@@ -202,7 +202,7 @@ def _first_use() -> ApiKey:
 
 def _key(session: Session, workspace_id: int) -> ApiKey | None:
     usable = website.usable(keys.of_workspace(session, workspace_id))
-    return next((one for one in usable if one.name == KEY_NAME), None)
+    return next((one.row for one in usable if one.row.name == KEY_NAME), None)
 
 
 def _workspace(session: Session) -> Workspace:

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import ClauseElement, ColumnElement, Select, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from webapp import clock, db
+from webapp import clock, statements
 from webapp.db import Base
 from webapp.ingest.arrival import Arrival
 from webapp.models import DictionaryEntry
@@ -58,7 +58,7 @@ def note(arrival: Arrival, keys: Iterable[tuple[str, str]]) -> set[tuple[str, st
     workspace_id, at = arrival.workspace.id, arrival.received_at
     wanted = set(keys)
     asked = [{"workspace_id": workspace_id, "event_name": event, "name": name} for event, name in wanted]
-    last = {(event, name): last_at for event, name, last_at in db.fetch(arrival.session, _finding, asked)}
+    last = {(event, name): last_at for event, name, last_at in statements.fetch(arrival.session, _finding, asked)}
     noted = {key for key, last_at in last.items() if last_at // clock.HOUR >= at // clock.HOUR}
     # Everybody writes them in one order, so that nobody waits in a circle.
     fresh = sorted(wanted - noted)
@@ -74,20 +74,20 @@ def note(arrival: Arrival, keys: Iterable[tuple[str, str]]) -> set[tuple[str, st
         for event, name in fresh
     ]
     if rows:
-        db.execute(arrival.session, _noting, rows)
+        statements.execute_later(arrival.session, _noting, rows)
     return noted
 
 
 def _finding(dialect: str) -> Select[Any]:
     keys = list(_TABLE.primary_key)
-    told = db.given(dialect, keys).subquery("told").c
+    told = statements.given(dialect, keys).subquery("told").c
     query = select(_TABLE.c.event_name, _TABLE.c.name, _TABLE.c.last_at)
     return query.where(*(column == told[column.name] for column in keys))
 
 
 def _noting(dialect: str) -> ClauseElement:
     columns = ("workspace_id", "event_name", "name", "folded", "first_at", "last_at")
-    statement = db.inserting(dialect, [_TABLE.c[name] for name in columns])
+    statement = statements.inserting(dialect, [_TABLE.c[name] for name in columns])
     return statement.on_conflict_do_update(
         index_elements=list(_TABLE.primary_key),
         set_={"last_at": statement.excluded.last_at},
@@ -147,6 +147,11 @@ def find(session: Session, workspace_id: int, event_name: str, name: str) -> Dic
     if found is None:
         raise NotFoundError(event_name, name)
     return found
+
+
+def named(event_name: str, name: str) -> dict[str, str]:
+    """An entry as details of a note in the audit log."""
+    return {what: text for what, text in (("event", event_name), ("attribute", name)) if text}
 
 
 def alike(session: Session, entry: DictionaryEntry) -> list[str]:

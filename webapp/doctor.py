@@ -8,10 +8,11 @@ import humanize
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import assets, clock, config, migrate
+from webapp import assets, clock, config, mail, migrate, openid
 from webapp.config import ConfigError, Settings
 from webapp.db import SAFE_SQLITE, Database, sqlite_library
 from webapp.places import Places
+from webapp.wire import CrowdedError, NoAnswerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,11 @@ def examine() -> list[Finding]:
         settings = config.load()
         if settings.database_file is None or settings.database_file.exists():
             config.secret_key(settings)  # makes one otherwise, and looking should leave nothing behind
-        places = _places(settings)
+        places = [*_places(settings), *_provider(settings)]
     except ConfigError as error:
         return [*findings, Finding(False, f"configuration: {error}")]
     findings.append(Finding(True, "configuration: every setting can be used"))
-    return findings + places + _database(settings)
+    return findings + places + _mail(settings) + _database(settings)
 
 
 def _assets() -> Finding:
@@ -52,6 +53,28 @@ def _places(settings: Settings) -> list[Finding]:
     return [Finding(True, f"places: a database of type {found.database_type}, {built}, {found.node_count:,} nodes")]
 
 
+def _mail(settings: Settings) -> list[Finding]:
+    server = settings.mail_server
+    if server is None:
+        return []
+    try:
+        mail.check(server)
+    except mail.MailError as error:
+        return [Finding(False, f"mail: {error}")]
+    return [Finding(True, f"mail: {server} lets us in")]
+
+
+def _provider(settings: Settings) -> list[Finding]:
+    found = openid.configured(settings, "")
+    if found is None:
+        return []
+    try:
+        found.check()
+    except (NoAnswerError, CrowdedError) as error:
+        return [Finding(False, f"OpenID Connect: {found.issuer} can't be used: {error}")]
+    return [Finding(True, f"OpenID Connect: {found.issuer} answers")]
+
+
 def _database(settings: Settings) -> list[Finding]:
     file = settings.database_file
     if file is not None and not file.exists():
@@ -67,7 +90,18 @@ def _database(settings: Settings) -> list[Finding]:
     except SQLAlchemyError as error:
         cause = str(getattr(error, "orig", error)).strip()
         return [Finding(False, f"database: {where} can't be used: {cause}")]
-    return [*findings, sqlite_version()] if database.is_sqlite else findings
+    return [*findings, sqlite_version() if database.is_sqlite else _walls(database)]
+
+
+def _walls(database: Database) -> Finding:
+    """Whether PostgreSQL holds this role to row-level security."""
+    query = text("SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+    with database.read() as session:
+        name, is_above = session.execute(query).one()
+    if is_above:
+        words = f"{name} is a superuser or has BYPASSRLS, whom row-level security doesn't hold"
+        return Finding(False, f"database: {words}; give the server an ordinary role that owns its database")
+    return Finding(True, f"database: row-level security holds for {name}")
 
 
 def _migrations(database: Database) -> Finding:

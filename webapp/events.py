@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import ClauseElement, ColumnElement, Row, case, column, func, select, update
 from sqlalchemy.orm import Session
 
-from webapp import arrivals, counts, db, dictionary, registry, stretches, visits
+from webapp import arrivals, containing, counts, dictionary, registry, statements, stretches, visits
 from webapp.counts import Notes
 from webapp.cursors import Cursor
 from webapp.customers import Owner
@@ -37,7 +37,7 @@ class NotFoundError(LookupError):
 class Filter(NamedTuple):
     """Which events of a timeline: of any of these names (of all where there is none), reported from (inclusive) until
     (exclusive), epoch ms, and with a text in the names or values of their attributes or the address of their page.
-    `hidden`: where all names are asked for, none of these.
+    `hidden`: where all names are asked for, none of these. `is_masked`: of e-mails and mobiles the text is the whole.
     """
 
     names: tuple[str, ...] = ()
@@ -45,6 +45,7 @@ class Filter(NamedTuple):
     until: int | None = None
     text: str = ""
     hidden: frozenset[str] = frozenset()
+    is_masked: bool = False
 
 
 class Start(NamedTuple):
@@ -156,12 +157,17 @@ def record(arrival: Arrival, notes: Notes, records: Sequence[Record]) -> list[Re
         if key not in rows:
             rows[key], came[key] = row, one
     # Nobody else can store any of them meanwhile: their customers are locked.
-    for known in db.stored(session, _EVENTS, rows):
-        del rows[known]
+    known, idle = statements.fetch_all(
+        session,
+        (statements.finding(_EVENTS), statements.named(_EVENTS, rows)),
+        (counts.idle, counts.days(notes, rows.values())),
+    )
+    for key in known:
+        del rows[tuple(key)]
     if rows:
         fresh = list(rows.values())
-        counts.events(session, notes, fresh)
-        db.execute(session, _recording, fresh)
+        counts.events(notes, fresh, idle)
+        statements.execute_later(session, _recording, fresh)
         arrivals.append(arrival, [(came[key].source, row) for key, row in rows.items()])
         _count(session, {came[key].owner for key in rows}, fresh)
         _visit(session, notes, fresh)
@@ -169,7 +175,7 @@ def record(arrival: Arrival, notes: Notes, records: Sequence[Record]) -> list[Re
 
 
 def _recording(dialect: str) -> ClauseElement:
-    return db.inserting(dialect, _EVENTS.c)
+    return statements.inserting(dialect, _EVENTS.c)
 
 
 def _visit(session: Session, notes: Notes, rows: list[dict[str, Any]]) -> None:
@@ -246,7 +252,7 @@ def _count(session: Session, owners: Iterable[Owner], rows: list[dict[str, Any]]
         }
         for id_ in sorted(own.keys() | times.keys())
     ]
-    db.execute(session, _counting, figures)
+    statements.execute_later(session, _counting, figures)
     add_to_counts(session, Counter((row["customer_id"], row["name"]) for row in rows))
 
 
@@ -254,7 +260,7 @@ def _counting(dialect: str) -> ClauseElement:
     customers = Base.metadata.tables[Customer.__tablename__]
     at = customers.c.last_seen_at.type
     columns = [column(name, at) for name in ("id", "number", "own", "earliest", "latest")]
-    told = db.given(dialect, columns).subquery("told").c
+    told = statements.given(dialect, columns).subquery("told").c
     # Until the first event comes, first and last seen hold the time of creation, which events don't compete with.
     is_first = customers.c.event_count == 0
     first, last = customers.c.first_seen_at, customers.c.last_seen_at
@@ -274,12 +280,12 @@ def _counting(dialect: str) -> ClauseElement:
 def add_to_counts(session: Session, counts: Mapping[tuple[int, str], int]) -> None:
     """Add to the numbers of events by customer and name. Customers are locked."""
     rows = [{"customer_id": id_, "name": name, "count": number} for (id_, name), number in counts.items()]
-    db.execute(session, _adding, rows)
+    statements.execute_later(session, _adding, rows)
 
 
 def _adding(dialect: str) -> ClauseElement:
     table = Base.metadata.tables[EventCount.__tablename__]
-    statement = db.inserting(dialect, table.c)
+    statement = statements.inserting(dialect, table.c)
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key), set_={"count": table.c.count + statement.excluded.count}
     )
@@ -304,7 +310,8 @@ def timeline(
     elif wanted.hidden:
         stretch = stretch.where(Event.name.not_in(wanted.hidden))
     number = PAGE_SIZE + 1 if left is None else min(PAGE_SIZE + 1, left)
-    rows, edge = stretch.containing(wanted.text, number, edge) if wanted.text else (stretch.first(number), edge)
+    contains = containing.of(wanted.text, is_masked=wanted.is_masked) if wanted.text else None
+    rows, edge = stretch.containing(contains, number, edge) if contains else (stretch.first(number), edge)
     if left is not None and len(rows) >= left:
         edge = None
     has_more = len(rows) > PAGE_SIZE
@@ -349,7 +356,7 @@ def _shown(
             name,
             types[event.name, name],
             value,
-            _excerpt(value) if may_be_cut else None,
+            excerpt(value) if may_be_cut else None,
             (event.name, name) in hidden,
         )
         for name, value in orjson.loads(event.attributes).items()
@@ -358,7 +365,8 @@ def _shown(
     return Shown(event.id, event.name, event.reported_at, event.received_at, shown, event.device_id, context)
 
 
-def _excerpt(value: Any) -> str | None:
+def excerpt(value: Any) -> str | None:
+    """The beginning of the JSON of a value that is too large for a page; None of others."""
     text = json.dumps(value, ensure_ascii=False)
     return f"{text[:_EXCERPT]}…" if len(text) > _LARGE else None
 

@@ -3,40 +3,56 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
+from typing import Any
 
-from webapp import columns, workspaces
+from webapp import columns, masking, workspaces
 from webapp.columns import Column, Values
+from webapp.conditions import Compared
 from webapp.db import Database
 from webapp.models import Customer, Workspace
-from webapp.roster import Roster
+from webapp.roster import Count, Roster
 from webapp.views import View
 
 AT_ONCE = 500  # customers
 # Excel reads UTF-8 as such only after this mark; what else reads CSV knows it too.
-_MARK = "\ufeff"
+MARK = "\ufeff"
 # What makes a formula of a text, in a spreadsheet that shows it: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def pieces(database: Database, workspace: Workspace, view: View) -> Iterator[str]:
+def pieces(database: Database, workspace: Workspace, view: View, *, is_masked: bool) -> Iterator[str]:
     """The lines of a CSV file, some hundred at a time: the head, then every customer of the view.
 
     They come by creation, the latest first, whatever the view is sorted by: nobody's place changes while it is read,
     so nobody is left out or comes twice.
     """
-    yield _MARK + _lines([["Name", *(one.title for one in view.columns)]])
+    yield MARK + lines([["Name", *(one.title for one in view.columns)]])
     after, is_over = None, False
     while not is_over:
         with database.read() as session:
             roster = Roster(session, workspace, view.wanted, view.conditions, "created")
             way = roster.part(after, AT_ONCE)
             people = roster.people(way.found)
-            values = columns.values(session, workspace, [one.id for one in people], view.columns)
+            ids = [one.id for one in people]
+            values = columns.values(session, workspace, ids, view.columns, is_masked=is_masked)
+        people = masking.covered(people) if is_masked else people
         zone = workspaces.zone(workspace)
         if people:
-            yield _lines(_row(one, view.columns, values[one.id], zone) for one in people)
+            yield lines(_row(one, view.columns, values[one.id], zone) for one in people)
         after, is_over = way.last, way.is_over
+
+
+def noted(view: View, counted: Count) -> dict[str, Any]:
+    """An export as details of a note in the audit log. What attributes are compared with isn't told: it may be an
+    e-mail.
+    """
+    blotted = (replace(one, value="…") if isinstance(one, Compared) else one for one in view.conditions)
+    said = view.having(conditions=tuple(blotted)).pairs
+    filters = [text if name == "where" else f"{name} {text}" for name, text in said if name != "column"]
+    columns_ = ["Name", *(one.title for one in view.columns)]
+    return {"number": counted.number, "counted": counted.kind, "filters": filters, "columns": columns_}
 
 
 def _row(customer: Customer, some: Sequence[Column], values: Values, zone: tzinfo) -> Iterable[str | float]:
@@ -60,7 +76,8 @@ def _built_in(customer: Customer, key: str, zone: tzinfo) -> str | int:
     return text or ""
 
 
-def _lines(rows: Iterable[Iterable[str | float]]) -> str:
+def lines(rows: Iterable[Iterable[str | float]]) -> str:
+    """Rows as lines of CSV."""
     written = io.StringIO()
     # Texts stand in quotation marks, whatever is in them; numbers don't.
     writer = csv.writer(written, quoting=csv.QUOTE_NONNUMERIC)

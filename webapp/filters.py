@@ -18,6 +18,7 @@ from webapp import clock, days, sentences, values, workspaces
 from webapp.conditions import in_words
 from webapp.days import plain_date
 from webapp.events import Shown, ShownAttribute
+from webapp.keys import beginning
 from webapp.models import Customer
 from webapp.timeline import Entry
 
@@ -30,9 +31,9 @@ _EXCERPT = 200
 def register(app: Flask) -> None:
     """Give the templates these filters."""
     for one in (
-        ago, amount, apart, article, by_day, count, country, date_only, duration, exactly, excerpt, gist, in_words,
-        initials, instant, iso_day, known, lateness, linked, local, moment, pause, plain_date, plural, region_name,
-        size, time_of_day, value, yes_no,
+        ago, ahead, amount, apart, article, beginning, by_day, count, country, date_only, duration, exactly, excerpt,
+        gist, in_words, initials, instant, iso_day, known, lateness, linked, local, moment, pause, plain_date, plural,
+        region_name, size, time_of_day, value, yes_no,
     ):  # fmt: skip
         app.jinja_env.filters[one.__name__] = one
 
@@ -96,6 +97,15 @@ def time_of_day(epoch_ms: int, zone: tzinfo) -> str:
 def ago(epoch_ms: int) -> str:
     """`3 hours ago`; `3 hours from now` for a client whose clock is ahead."""
     return humanize.naturaltime(timedelta(milliseconds=clock.now() - epoch_ms))
+
+
+def ahead(epoch_ms: int) -> str:
+    """`in 3 hours`, of a moment to come."""
+    left = epoch_ms - clock.now()
+    for unit, name in ((clock.DAY, "day"), (clock.HOUR, "hour"), (clock.MINUTE, "minute")):
+        if round(left / unit) > 1:
+            return f"in {plural(round(left / unit), name)}"
+    return "in a minute"
 
 
 def moment(text: str, zone: tzinfo) -> str:

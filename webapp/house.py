@@ -6,6 +6,7 @@ from webapp.db import Database
 from webapp.inbox import Inbox
 from webapp.ingest.group import GroupCommit
 from webapp.keys import Known
+from webapp.mail import Post
 from webapp.metrics import Metrics
 from webapp.origins import Strangers
 from webapp.places import Places
@@ -27,3 +28,5 @@ class House:
     rates: Rates
     strangers: Strangers
     inbox: Inbox
+    public_url: str | None
+    post: Post | None

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ClauseElement, Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from webapp import clock, db, reasons
+from webapp import clock, db, reasons, statements
 from webapp.db import Base, Database, insert
 from webapp.ingest.changes import Carrying, EventRecord, Ignored, Source
 from webapp.models import RefusedHour, RefusedPayload, RefusedReason, Workspace
@@ -96,7 +96,7 @@ def write(session: Session, noted: Collection[Noted]) -> None:
     ordered = sorted(noted, key=lambda one: one.key)
     fresh = _fresh(session, ordered)
     rows = [_row(one, len(fresh[one.key])) for one in ordered]
-    slots = {(workspace_id, id_): count for workspace_id, id_, count in db.execute(session, _adding, rows)}
+    slots = {(workspace_id, id_): count for workspace_id, id_, count in statements.execute(session, _adding, rows)}
     kept = [
         _kept(key, payload, (slots[key] - len(payloads) + place) % MOST_KEPT)
         for key, payloads in fresh.items()
@@ -107,7 +107,7 @@ def write(session: Session, noted: Collection[Noted]) -> None:
     for one in ordered:
         hours[one.workspace_id, one.reason.kind, one.last_at // clock.HOUR] += one.count
     named = ("workspace_id", "kind", "hour", "count")
-    db.execute(session, _counting, [dict(zip(named, (*key, hours[key]), strict=True)) for key in sorted(hours)])
+    statements.execute(session, _counting, [dict(zip(named, (*key, hours[key]), strict=True)) for key in sorted(hours)])
 
 
 def _fresh(session: Session, noted: Sequence[Noted]) -> dict[_Key, list[Payload]]:
@@ -119,14 +119,14 @@ def _fresh(session: Session, noted: Sequence[Noted]) -> dict[_Key, list[Payload]
         if one.reason.kind == "refused"
         for digest in found[one.key]
     ]
-    for workspace_id, reason_id, digest in db.fetch(session, _finding, asked) if asked else ():
+    for workspace_id, reason_id, digest in statements.fetch(session, _finding, asked) if asked else ():
         found[workspace_id, reason_id].pop(digest, None)
     return {key: list(payloads.values()) for key, payloads in found.items()}
 
 
 def _finding(dialect: str) -> Select[Any]:
     names = ("workspace_id", "reason_id", "digest")
-    told = db.given(dialect, [_PAYLOADS.c[name] for name in names]).subquery("told")
+    told = statements.given(dialect, [_PAYLOADS.c[name] for name in names]).subquery("told")
     return select(*told.c).where(*(_PAYLOADS.c[name] == told.c[name] for name in names))
 
 
@@ -137,7 +137,7 @@ def _row(one: Noted, fresh: int) -> dict[str, Any]:
 
 
 def _adding(dialect: str) -> ClauseElement:
-    statement = db.inserting(dialect, _REASONS.c)
+    statement = statements.inserting(dialect, _REASONS.c)
     latest = {name: statement.excluded[name] for name in ("words", "sample", "last_at")}
     sums = {name: _REASONS.c[name] + statement.excluded[name] for name in ("count", "kept_count")}
     statement = statement.on_conflict_do_update(index_elements=list(_REASONS.primary_key), set_=latest | sums)
@@ -155,7 +155,7 @@ def _kept(key: _Key, payload: Payload, slot: int) -> dict[str, Any]:
 def _keep(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     values = [row for row in rows if row["body"] is None]
     if values:  # within the transactions of ingestion
-        db.execute(session, _keeping, values)
+        statements.execute(session, _keeping, values)
     requests = [row for row in rows if row["body"] is not None]
     if requests:
         statement = insert(session)(_PAYLOADS)
@@ -164,7 +164,7 @@ def _keep(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 
 def _keeping(dialect: str) -> ClauseElement:
     columns = [one for one in _PAYLOADS.c if one.name != "body"]
-    return _replacing(db.inserting(dialect, columns), [one.name for one in columns])  # type: ignore[no-any-return]
+    return _replacing(statements.inserting(dialect, columns), [one.name for one in columns])  # type: ignore[no-any-return]
 
 
 def _replacing(statement: Any, names: Iterable[str]) -> Any:
@@ -174,7 +174,7 @@ def _replacing(statement: Any, names: Iterable[str]) -> Any:
 
 
 def _counting(dialect: str) -> ClauseElement:
-    statement = db.inserting(dialect, _HOURS.c)
+    statement = statements.inserting(dialect, _HOURS.c)
     return statement.on_conflict_do_update(
         index_elements=list(_HOURS.primary_key), set_={"count": _HOURS.c.count + statement.excluded.count}
     )
@@ -321,7 +321,7 @@ class Inbox:
 
 def _written(session: Session, noted: dict[_Key, Noted]) -> None:
     _strip(session, noted.values())
-    known = db.stored(session, _REASONS, sorted(noted))
+    known = statements.stored(session, _REASONS, sorted(noted))
     write(session, _merged({}, _within_bounds(session, noted, known)).values())
     for workspace_id in sorted({workspace_id for workspace_id, _ in noted}):
         trim(session, workspace_id)

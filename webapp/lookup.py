@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp import containing, stretches
+from webapp import stretches
+from webapp.containing import Contains
 from webapp.cursors import Cursor
 from webapp.db import Base
 from webapp.models import Event
@@ -52,12 +53,12 @@ class Stretch:
         places = self._query(select(_EVENTS.c.reported_at, _EVENTS.c.id), MOST_EXAMINED).subquery()
         return self.session.scalar(select(func.count()).select_from(places)) or 0
 
-    def containing(self, text: str, most: int, edge: Cursor | None) -> tuple[list[Row[Any]], Cursor | None]:
-        """The first of them with the text, `most` or a few more; and where looking for them has stopped, if it has.
+    def containing(self, contains: Contains, most: int, edge: Cursor | None) -> tuple[list[Row[Any]], Cursor | None]:
+        """The first of them with a text, `most` or a few more; and where looking for them has stopped, if it has.
 
         They are read part by part, each twice as long as the one before: a frequent text is found in the first one.
         """
-        contains, found, rest, number, examined = containing.of(text), list[Row[Any]](), self, FIRST_LOOK, 0
+        found, rest, number, examined = list[Row[Any]](), self, FIRST_LOOK, 0
         while True:
             rows = rest.first(number)
             found += [row for row in rows if contains(row.attributes, row.context)]

@@ -11,34 +11,20 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, literal, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
-from webapp import attributes, comparing, conditions, conversions, lookups, registry, type_changes, workspaces
+from webapp import attributes, comparing, conditions, contacts, conversions, lookups, registry, type_changes, workspaces
 from webapp.comparing import Test
-from webapp.conditions import Compared, Condition, Did, Having, Seen, Tagged, WrongError
-from webapp.models import AttributeValue, Customer, Event, EventCount, Tag, Workspace
+from webapp.conditions import Compared, Condition, Did, Having, Seen, Tagged, Visited, WrongError
+from webapp.happenings import ROW, InRange, OfEvents, OfVisits, Row
+from webapp.models import AttributeValue, Customer, EventCount, Tag, Workspace
 
 MOST_CANDIDATES = 3_000
 _AT_ONCE = 500  # customers in one question
+_MOST_READ = conditions.MOST + 10
 # So many events that may have to be read cost what a customer costs.
 _EVENTS_A_CUSTOMER = 4
-
-
-class Row(NamedTuple):
-    """What the list knows of a root before it asks further; the fields are those of Customer."""
-
-    id: int
-    created_at: int
-    first_seen_at: int
-    last_seen_at: int
-    event_count: int
-    name: str | None
-    email: str | None
-    mobile: str | None
-
-
-ROW = tuple(getattr(Customer, name) for name in Row._fields)
 
 
 class Wrong(NamedTuple):
@@ -77,34 +63,19 @@ class _OfValue:
         return (value is not None and (self.test is None or self.test(value))) == self.is_so
 
 
-@dataclass(frozen=True, slots=True)
-class _OfEvents:
-    """A condition on how often an event happened, from (inclusive) until (exclusive), epoch ms."""
+def read(session: Session, workspace: Workspace, texts: Sequence[str], *, is_masked: bool = False) -> Read:
+    """Read conditions, each once, and hold them against the types of the attributes.
 
-    name: str
-    times: int
-    is_so: bool
-    since: int | None
-    until: int | None
-
-    def covers(self, row: Row) -> bool:
-        """Whether everything that this customer did is in the range."""
-        starts = self.since is None or row.first_seen_at >= self.since
-        return starts and (self.until is None or row.last_seen_at < self.until)
-
-    def misses(self, row: Row) -> bool:
-        """Whether nothing that this customer did is in the range."""
-        ended = self.since is not None and row.last_seen_at < self.since
-        return ended or (self.until is not None and row.first_seen_at >= self.until)
-
-
-def read(session: Session, workspace: Workspace, texts: Sequence[str]) -> Read:
-    """Read conditions, each once, and hold them against the types of the attributes."""
+    `is_masked`: and against what somebody may ask who doesn't see e-mail and mobile. Of more than can be used some are
+    told; a page has links with all of them in each, and an address any number.
+    """
     found: dict[Condition, str] = {}
     wrong = []
-    for text in dict.fromkeys(texts):
+    for text in list(dict.fromkeys(text[: conditions.LONGEST + 1] for text in texts))[:_MOST_READ]:
         try:
             condition = conditions.parse(text)
+            if is_masked:
+                contacts.check(condition)
             if len(found) == conditions.MOST:
                 raise WrongError(f"A list has at most {conditions.MOST} filters")  # noqa: TRY301
         except WrongError as error:
@@ -128,7 +99,9 @@ def _types(session: Session, workspace: Workspace, some: Iterable[Condition]) ->
     return known | registry.types_known(session, workspace.id, names - known.keys())
 
 
-def _prepared(condition: Condition, types: Mapping[str, str], workspace: Workspace) -> _OfValue | _OfEvents | None:
+def _prepared(
+    condition: Condition, types: Mapping[str, str], workspace: Workspace
+) -> _OfValue | OfEvents | OfVisits | None:
     zone = workspaces.zone(workspace)
     match condition:
         case Compared(attribute, comparison, value):
@@ -140,7 +113,9 @@ def _prepared(condition: Condition, types: Mapping[str, str], workspace: Workspa
             _type(types, attribute)
             return _OfValue(attribute, is_so)
         case Did(event, times, is_so, range_):
-            return _OfEvents(event, times, is_so, *range_.bounds(zone))
+            return OfEvents(event, times, is_so, *range_.bounds(zone))
+        case Visited(way, name, range_):
+            return OfVisits(way, name, *range_.bounds(zone))
         case Seen() | Tagged():
             return None
 
@@ -186,7 +161,8 @@ class Matching:
         types = _types(session, workspace, some)
         prepared = [_prepared(one, types, workspace) for one in some]
         self._values = [one for one in prepared if isinstance(one, _OfValue)]
-        self._events = [one for one in prepared if isinstance(one, _OfEvents)]
+        self._events = [one for one in prepared if isinstance(one, OfEvents)]
+        self._visits = [one for one in prepared if isinstance(one, OfVisits)]
         zone = workspaces.zone(workspace)
         self._seen = [(one.which, *one.range.bounds(zone)) for one in some if isinstance(one, Seen)]
         self._members: dict[int, list[int]] = {}  # the profiles of each person that was tested, by root
@@ -228,7 +204,10 @@ class Matching:
         left = [row for row in rows if self._was_seen(row)]
         left = self._with_tags(left)
         left = self._with_values(left)
+        left = [row for row in left if not any(one.misses(row) for one in self._visits)]
         left, open_ = self._with_counts(left)
+        if left:
+            open_ |= {one: {row.id for row in left} for one in self._visits}
         number = len(rows)
         cost = 0
         if open_:
@@ -262,15 +241,15 @@ class Matching:
             left = [row for row in left if one.holds(values[row.id].get(one.name))]
         return left
 
-    def _with_counts(self, rows: list[Row]) -> tuple[list[Row], dict[_OfEvents, set[int]]]:
-        """The rows that may pass, and for which of them a condition can be decided by the events themselves only."""
-        open_: dict[_OfEvents, set[int]] = defaultdict(set)
+    def _with_counts(self, rows: list[Row]) -> tuple[list[Row], dict[InRange, set[int]]]:
+        """The rows that may pass, and for which of them a condition can be decided by what they did only."""
+        open_: dict[InRange, set[int]] = defaultdict(set)
         if not self._events or not rows:
             return rows, open_
         counts = _counts(self._session, self._profiles(rows), {one.name for one in self._events})
         left = []
         for row in rows:
-            verdicts = [(one, _decided(one, row, counts[row.id][one.name])) for one in self._events]
+            verdicts = [(one, one.decided(row, counts[row.id][one.name])) for one in self._events]
             if all(verdict is None or verdict == one.is_so for one, verdict in verdicts):
                 left.append(row)
                 for one, verdict in verdicts:
@@ -278,14 +257,10 @@ class Matching:
                         open_[one].add(row.id)
         return left, open_
 
-    def _in_range(self, condition: _OfEvents, rows: list[Row], undecided: set[int]) -> list[Row]:
+    def _in_range(self, condition: InRange, rows: list[Row], undecided: set[int]) -> list[Row]:
         asked = [row for row in rows if row.id in undecided]
-        numbers = _numbers(self._session, condition, self._profiles(asked)) if asked else {}
-        return [
-            row
-            for row in rows
-            if row.id not in undecided or (numbers.get(row.id, 0) >= condition.times) == condition.is_so
-        ]
+        passed = condition.passed(self._session, self._profiles(asked)) if asked else set()
+        return [row for row in rows if row.id not in undecided or row.id in passed]
 
     def _profiles(self, rows: Sequence[Row]) -> dict[int, int]:
         """The root of every profile of these persons; a person's are asked for once."""
@@ -300,14 +275,7 @@ def _passed_by_many(condition: _OfValue) -> tuple[bool, bool]:
     return not condition.is_so, condition.known is None
 
 
-def _decided(condition: _OfEvents, row: Row, count: int) -> bool | None:
-    """Whether an event happened as often as that, from how often it ever happened; None where that doesn't tell."""
-    if count < condition.times or condition.misses(row):
-        return False
-    return True if condition.covers(row) else None
-
-
-def _cut(rows: Sequence[Row], open_: Mapping[_OfEvents, set[int]], budget: int) -> tuple[int, int]:
+def _cut(rows: Sequence[Row], open_: Mapping[InRange, set[int]], budget: int) -> tuple[int, int]:
     """How many rows can be decided within a budget, and the cost of reading the events of those."""
     spent = 0
     for place, row in enumerate(rows):
@@ -361,21 +329,6 @@ def _counts(session: Session, profiles: Mapping[int, int], names: set[str]) -> M
     found: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for id_, name, count in session.execute(query):
         found[profiles[id_]][name] += count
-    return found
-
-
-def _numbers(session: Session, condition: _OfEvents, profiles: Mapping[int, int]) -> dict[int, int]:
-    """How often an event happened in a range to the persons, by root; of each profile up to `times`."""
-    where = [Event.customer_id == Customer.id, Event.name == condition.name]
-    if condition.since is not None:
-        where.append(Event.reported_at >= condition.since)
-    if condition.until is not None:
-        where.append(Event.reported_at < condition.until)
-    some = select(literal(1)).where(*where).limit(condition.times).correlate(Customer).subquery()
-    number = select(func.count()).select_from(some).scalar_subquery()
-    found: dict[int, int] = defaultdict(int)
-    for id_, count in session.execute(select(Customer.id, number).where(Customer.id.in_(list(profiles)))):
-        found[profiles[id_]] += count
     return found
 
 

@@ -94,7 +94,7 @@ def _late(
         for row in newest
         if row.received_at >= before.at and not before.top.key < (row.reported_at, row.id) <= after.top.key
     ]
-    contains = containing.of(wanted.text)
+    contains = containing.of(wanted.text, is_masked=wanted.is_masked)
     passing = [
         row
         for row in late

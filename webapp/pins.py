@@ -22,15 +22,19 @@ def of_workspace(session: Session, workspace_id: int) -> Sequence[str]:
     return session.scalars(query.order_by(PinnedAttribute.pinned_at, PinnedAttribute.name)).all()
 
 
-def add(session: Session, workspace_id: int, name: str) -> None:
-    """Pin an attribute of customers; one that is pinned stays in its place. Raises ImpossibleError."""
+def add(session: Session, workspace_id: int, name: str) -> bool:
+    """Pin an attribute of customers; one that is pinned stays in its place. Raises ImpossibleError.
+
+    Returns whether it wasn't.
+    """
     if not _is_known(session, workspace_id, name):
         raise ImpossibleError("There is no such attribute in this workspace.")
     number = select(func.count()).where(PinnedAttribute.workspace_id == workspace_id, PinnedAttribute.name != name)
     if (session.scalar(number) or 0) >= MOST:
         raise ImpossibleError(f"{MOST} attributes are pinned already. Unpin one of them first.")
     row = {"workspace_id": workspace_id, "name": name, "pinned_at": clock.now()}
-    session.execute(insert(session)(PinnedAttribute).values(row).on_conflict_do_nothing())
+    statement = insert(session)(PinnedAttribute).values(row).on_conflict_do_nothing()
+    return session.scalar(statement.returning(PinnedAttribute.name)) is not None
 
 
 def _is_known(session: Session, workspace_id: int, name: str) -> bool:
@@ -42,9 +46,9 @@ def _is_known(session: Session, workspace_id: int, name: str) -> bool:
     return bool(registry.registered(session, workspace_id, which))
 
 
-def remove(session: Session, workspace_id: int, name: str) -> None:
-    """Unpin an attribute; one that isn't pinned stays so."""
-    if "\x00" not in name:
-        session.execute(
-            delete(PinnedAttribute).where(PinnedAttribute.workspace_id == workspace_id, PinnedAttribute.name == name)
-        )
+def remove(session: Session, workspace_id: int, name: str) -> bool:
+    """Unpin an attribute; one that isn't pinned stays so. Returns whether it was."""
+    if "\x00" in name:
+        return False
+    query = delete(PinnedAttribute).where(PinnedAttribute.workspace_id == workspace_id, PinnedAttribute.name == name)
+    return session.scalar(query.returning(PinnedAttribute.name)) is not None

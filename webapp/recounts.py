@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from webapp import beginnings, counts, db
+from webapp import beginnings, counts, customers, db
 from webapp.beginnings import Beginning
 from webapp.counts import Notes
 from webapp.db import Database
@@ -47,8 +47,7 @@ def progress(session: Session, workspace_id: int) -> Progress | None:
 
 def last(session: Session) -> int:
     """The id of the profile made last, of whatever workspace; 0 where there is none."""
-    query = select(Customer.id).where(Customer.id > 0).order_by(Customer.id.desc())
-    return session.scalar(query.limit(1)) or 0
+    return customers.ends(session)[1]
 
 
 def due(session: Session) -> Sequence[int]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp import clock, db, dictionary, values, workspaces
+from webapp import clock, dictionary, statements, values, workspaces
 from webapp.db import Base, insert
 from webapp.dictionary import ITSELF
 from webapp.ingest.arrival import Arrival
@@ -91,11 +91,11 @@ def _learn(arrival: Arrival, firsts: dict[tuple[str, str], str]) -> dict[tuple[s
 def _types(session: Session, workspace_id: int, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """The types of those of these attributes that have one. A batch may have more than there can be parameters."""
     asked = [{"workspace_id": workspace_id, "event_name": key[0], "name": key[1]} for key in sorted(keys)]
-    return {(event_name, name): type_ for event_name, name, type_ in db.fetch(session, _typed, asked)}
+    return {(event_name, name): type_ for event_name, name, type_ in statements.fetch(session, _typed, asked)}
 
 
 def _typed(dialect: str) -> Select[Any]:
-    told = db.given(dialect, _TYPES.primary_key).subquery("told").c
+    told = statements.given(dialect, _TYPES.primary_key).subquery("told").c
     query = select(_TYPES.c.event_name, _TYPES.c.name, _TYPES.c.type)
     return query.where(*(column == told[column.name] for column in _TYPES.primary_key))
 

@@ -28,7 +28,8 @@ _OF_CODE = {
     "gzip.invalid": "Send the header Content-Encoding: gzip only with a body that is compressed.",
     "idempotency.reused": "Use a new Idempotency-Key for each new request.",
     "origin.refused": "If the page is yours, allow its origin in Settings › Website and send these again.",
-    "rate.max": "Send less often; the SDK waits and sends again by itself.",
+    "rate.max": "Send less often, or several changes in a batch; the SDK waits and sends again by itself. A key's"
+    " limit stands in Settings › API keys.",
     "signature.required": "Let your server sign the System ID, and hand the signature to the SDK.",
     "signature.invalid": "Sign with the workspace's present secret: Settings › Website.",
     "request.payload.too.large": "Send less at a time, or use batches.",

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from webapp import api, refused
+from webapp import api, audit, refused
 from webapp.api.batches import LINES
 from webapp.api.call import Call
 from webapp.api.errors import ApiError
 from webapp.api.rest import MOST_CUSTOM_ATTRIBUTES
+from webapp.audit import Who
 from webapp.house import House
 from webapp.ingest import batch
 from webapp.ingest.batch import Request
@@ -99,7 +100,7 @@ class _Again(Call):
     first_key: ApiKey = field(kw_only=True)
     replay: _Replay = field(kw_only=True)
 
-    def enter(self, text: str, kind: Kind) -> ApiKey:  # noqa: ARG002 - whoever may replay needs no key
+    def enter(self, text: str, *kinds: Kind) -> ApiKey:  # noqa: ARG002 - whoever may replay needs no key
         """Let it in with the key that it came with."""
         self.key = self.first_key
         return self.first_key
@@ -179,6 +180,11 @@ def several(
     """Send several of a group again, in the order in which they came. A rehearsal tries each alone."""
     ordered = sorted(samples, key=lambda sample: sample.row.received_at)
     return [(sample, one(house, workspace, group, sample, is_rehearsal=is_rehearsal)) for sample in ordered]
+
+
+def note(session: Session, who: Who, group: Group, number: int) -> None:
+    """Note that so many of a group are about to be sent again: each is stored by a transaction of its own."""
+    audit.note(session, who, "refused.replayed", str(group.row.id), number=number)
 
 
 def _messages(faults: Sequence[Fault]) -> list[str]:

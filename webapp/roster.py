@@ -17,7 +17,8 @@ from webapp import customers, matching, stretches, workspaces
 from webapp.conditions import Condition, Seen
 from webapp.cursors import Cursor
 from webapp.customers import Wanted
-from webapp.matching import ROW, Matching, Row
+from webapp.happenings import ROW, Row
+from webapp.matching import Matching
 from webapp.models import Customer, Workspace
 
 PAGE_SIZE = 50

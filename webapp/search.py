@@ -13,10 +13,10 @@ from itertools import chain
 from typing import NamedTuple
 
 import phonenumbers
-from sqlalchemy import ClauseElement, ColumnElement, Row, delete, exists, select
+from sqlalchemy import ClauseElement, ColumnElement, Row, Select, delete, exists, select
 from sqlalchemy.orm import Session
 
-from webapp import db
+from webapp import statements
 from webapp.db import Base, Database
 from webapp.models import AttributeValue, Customer, SearchTerm, Workspace
 
@@ -29,6 +29,8 @@ FIELDS = {
 }
 LIMIT = 50
 _MOST_ROWS = 4 * LIMIT  # one customer may match by several terms
+_CONTACTS = ("email", "mobile")
+_MOST_PASSED_OVER = 2_000  # terms, to find those that are neither
 # Longer texts are found by their beginning; an index entry of PostgreSQL has to stay under 2,700 bytes.
 _TERM_LENGTH = 200
 # Only so much of a text is folded: sorting 64 KiB of combining marks, as Unicode wants it, takes seconds.
@@ -78,18 +80,21 @@ class _Match(NamedTuple):
     is_exact: bool
 
 
-def find(session: Session, workspace: Workspace, text: str) -> Found:
+def find(session: Session, workspace: Workspace, text: str, *, is_masked: bool = False) -> Found:
     """Up to LIMIT people: those of whom a whole value is the text, then those of whom a part begins with it.
 
     Letter case never matters; a mobile may be typed in any usual format. Each query is a stretch of the primary key
-    in its order, so that it ends after its limit however many terms there are.
+    in its order, so that it ends after its limit however many terms there are. `is_masked`: of e-mails and mobiles
+    only the whole is looked for, so that nobody finds out letter by letter what they don't see.
     """
     asked = sorted({fold(text), *_mobile_questions(text, workspace.default_region)} - {""})
     exact = [_stretch(session, workspace.id, SearchTerm.term == one) for one in asked]
+    of_beginning = _beginning_of_others if is_masked else _stretch
     begun = [
-        _stretch(session, workspace.id, SearchTerm.term > one, SearchTerm.term < one + _AFTER_ALL_TEXT) for one in asked
+        of_beginning(session, workspace.id, SearchTerm.term > one, SearchTerm.term < one + _AFTER_ALL_TEXT)
+        for one in asked
     ]
-    terms_hit = list(chain(*exact))
+    terms_hit = [row for row in chain(*exact) if not (is_masked and row.is_tail and row.field in _CONTACTS)]
     rows = [row for row in terms_hit if not row.is_tail]
     number_whole = len(rows)
     rows += [row for row in terms_hit if row.is_tail] + list(chain(*begun))
@@ -171,13 +176,24 @@ def _former(session: Session, workspace: Workspace, matches: list[_Match]) -> di
 
 
 def _stretch(session: Session, workspace_id: int, *where: ColumnElement[bool]) -> Sequence[Row[int, str, str, bool]]:
-    query = (
-        select(SearchTerm.customer_id, SearchTerm.field, SearchTerm.term, SearchTerm.is_tail)
-        .where(SearchTerm.workspace_id == workspace_id, *where)
-        .order_by(SearchTerm.term, SearchTerm.is_tail, SearchTerm.customer_id, SearchTerm.field)
-        .limit(_MOST_ROWS)
-    )
-    return session.execute(query).all()
+    return session.execute(_first(_MOST_ROWS, workspace_id, *where)).all()
+
+
+def _first(number: int, workspace_id: int, *where: ColumnElement[bool]) -> Select[int, str, str, bool]:
+    query = select(SearchTerm.customer_id, SearchTerm.field, SearchTerm.term, SearchTerm.is_tail)
+    query = query.where(SearchTerm.workspace_id == workspace_id, *where)
+    order = (SearchTerm.term, SearchTerm.is_tail, SearchTerm.customer_id, SearchTerm.field)
+    return query.order_by(*order).limit(number)
+
+
+def _beginning_of_others(
+    session: Session, workspace_id: int, *where: ColumnElement[bool]
+) -> Sequence[Row[int, str, str, bool]]:
+    """The same without e-mails and mobiles, as far as it is found among the first terms: there may be a million."""
+    first = _first(_MOST_PASSED_OVER, workspace_id, *where).subquery().c
+    query = select(first.customer_id, first.field, first.term, first.is_tail).where(first.field.not_in(_CONTACTS))
+    query = query.order_by(first.term, first.is_tail, first.customer_id, first.field)
+    return session.execute(query.limit(_MOST_ROWS)).all()
 
 
 def add(session: Session, workspace: Workspace, values: Iterable[tuple[int, str, str]]) -> None:
@@ -194,11 +210,11 @@ def add(session: Session, workspace: Workspace, values: Iterable[tuple[int, str,
         for term, is_tail in terms(field, value, workspace.default_region).items()
     ]
     if rows:
-        db.execute(session, _adding, rows)
+        statements.execute_later(session, _adding, rows)
 
 
 def _adding(dialect: str) -> ClauseElement:
-    return db.inserting(dialect, Base.metadata.tables[SearchTerm.__tablename__].c).on_conflict_do_nothing()
+    return statements.inserting(dialect, Base.metadata.tables[SearchTerm.__tablename__].c).on_conflict_do_nothing()
 
 
 def replace(session: Session, workspace: Workspace, customer_id: int, field: str, values: Iterable[str]) -> None:

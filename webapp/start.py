@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from webapp import keys, users, workspaces
+from webapp import audit, invitations, keys, users, workspaces
 
 # Any number will do, as long as every process of this product asks for the same one (see migrate).
 _LOCK = 7_411_350_023
@@ -26,7 +26,10 @@ def prepare(session: Session) -> Welcome | None:
     if workspaces.first(session) is not None:
         return None
     workspace = workspaces.create(session, "My shop")
-    _, api_key = keys.create(session, workspace.id, "First key")
+    key, api_key = keys.create(session, workspace.id, "First key")
+    console = audit.console(workspace.id)
+    audit.note(session, console, "workspace.created", workspace.name)
+    audit.note(session, console, "key.created", key.public_id, name=key.name, kind=key.kind)
     return Welcome(_invitation(session, workspace.id), api_key)
 
 
@@ -39,4 +42,5 @@ def invite_again(session: Session) -> Welcome | None:
 
 
 def _invitation(session: Session, workspace_id: int) -> str:
-    return f"/invitations/{users.invite(session, workspace_id, 'admin')}"
+    audit.note(session, audit.console(workspace_id), "user.invited", "the first administrator", role="admin")
+    return f"/invitations/{invitations.invite(session, workspace_id, 'admin')}"

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, select, union_all
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, CompoundSelect, ScalarSelect, Select, literal, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 _MOST = 40  # more of them cost more to ask for than to sort
 Rows = Select[Any] | CompoundSelect[Any]
@@ -26,6 +26,25 @@ def first(parts: Sequence[Any], order: Sequence[str], limit: int, *, newest: boo
         return limited[0]
     # Within a union SQLite takes a limit only in a query of its own.
     return _ordered(union_all(*(select(part.subquery()) for part in limited)), order, newest=newest).limit(limit)
+
+
+def names(
+    session: Session, name: InstrumentedAttribute[str], is_wanted: ColumnElement[bool], most: int
+) -> list[str]:  # fmt: skip
+    """The first of the different names in the rows that a condition chooses: one look into the index for each.
+
+    There should be an index of what is chosen by, then the name.
+    """
+
+    def after(former: ColumnElement[str | None] | str) -> ScalarSelect[str | None]:
+        query = select(name).where(is_wanted, name > former).order_by(name).limit(1)
+        return query.correlate_except(name.class_).scalar_subquery()
+
+    found = select(after("").label("name"), literal(1).label("place")).cte("found", recursive=True)
+    more = select(after(found.c.name), found.c.place + 1)
+    found = found.union_all(more.where(found.c.name.is_not(None), found.c.place < most))
+    query = select(found.c.name).where(found.c.name.is_not(None)).order_by(found.c.place)
+    return [one for one in session.scalars(query) if one is not None]
 
 
 def _ordered(rows: R, order: Sequence[str], *, newest: bool) -> R:

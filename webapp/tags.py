@@ -4,10 +4,10 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, ScalarSelect, delete, literal, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from webapp import clock
+from webapp import clock, stretches
 from webapp.db import insert
 from webapp.models import Customer, Tag, User
 
@@ -41,23 +41,14 @@ def of_person(session: Session, ids: Sequence[int], as_of: int | None = None) ->
 
 
 def of_workspace(session: Session, workspace_id: int) -> Sequence[str]:
-    """The first of the tags that the workspace's customers have, by name: one look into the index for each."""
-    found = select(_after(workspace_id, "").label("name"), literal(1).label("place")).cte("found", recursive=True)
-    more = select(_after(workspace_id, found.c.name), found.c.place + 1)
-    found = found.union_all(more.where(found.c.name.is_not(None), found.c.place < _MOST_SUGGESTED))
-    query = select(found.c.name).where(found.c.name.is_not(None)).order_by(found.c.place)
-    return [name for name in session.scalars(query) if name is not None]
+    """The first of the tags that the workspace's customers have, by name."""
+    return stretches.names(session, Tag.name, Tag.workspace_id == workspace_id, _MOST_SUGGESTED)
 
 
-def _after(workspace_id: int, name: ColumnElement[str | None] | str) -> ScalarSelect[str | None]:
-    query = select(Tag.name).where(Tag.workspace_id == workspace_id, Tag.name > name)
-    return query.order_by(Tag.name).limit(1).correlate_except(Tag).scalar_subquery()
-
-
-def add(session: Session, owner: Customer, ids: Sequence[int], user_id: int, text: str) -> None:
+def add(session: Session, owner: Customer, ids: Sequence[int], user_id: int, text: str) -> bool:
     """Put a tag on one of a person's profiles, unless the person has it. Raises ImpossibleError.
 
-    `ids`: the rows of all the person's profiles.
+    `ids`: the rows of all the person's profiles. Returns whether it is new.
     """
     name = fold(text)
     if not name:
@@ -66,7 +57,7 @@ def add(session: Session, owner: Customer, ids: Sequence[int], user_id: int, tex
         raise ImpossibleError(f"A tag has at most {LONGEST} characters; “{name[:LONGEST]} …” has {len(name)}.")
     known = set(session.scalars(select(Tag.name).where(Tag.customer_id.in_(ids))))
     if name in known:
-        return
+        return False
     if len(known) >= MOST:
         raise ImpossibleError(f"There are {MOST} tags already. Remove one of them first.")
     row = {
@@ -77,6 +68,7 @@ def add(session: Session, owner: Customer, ids: Sequence[int], user_id: int, tex
         "user_id": user_id,
     }
     session.execute(insert(session)(Tag).values(row).on_conflict_do_nothing())
+    return True
 
 
 def fold(text: str) -> str:
@@ -84,6 +76,7 @@ def fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text.replace("\x00", "")).casefold().split())
 
 
-def remove(session: Session, ids: Sequence[int], text: str) -> None:
-    """Take a tag off all profiles of a person."""
-    session.execute(delete(Tag).where(Tag.customer_id.in_(ids), Tag.name == fold(text)))
+def remove(session: Session, ids: Sequence[int], text: str) -> bool:
+    """Take a tag off all profiles of a person. Returns whether there was one."""
+    query = delete(Tag).where(Tag.customer_id.in_(ids), Tag.name == fold(text)).returning(Tag.name)
+    return bool(session.scalars(query).all())

@@ -18,3 +18,8 @@ def hashed(token: str) -> str:
 def matches(token: str, kept: str) -> bool:
     """Whether a token is the one whose hash was kept, in equal time either way."""
     return hmac.compare_digest(hashed(token), kept)
+
+
+def public_id(kept: str) -> str:
+    """What pages know a kept token by: enough of its hash to tell it from others, which tells nothing of it."""
+    return kept[:16]

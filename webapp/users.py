@@ -1,4 +1,4 @@
-"""Users: passwords, invitations, and the browsers that are signed in."""
+"""Users: passwords, and the browsers that are signed in."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,13 +12,15 @@ from sqlalchemy.orm import Session
 
 from webapp import clock, tokens
 from webapp.db import insert
-from webapp.models import Invitation, Login, Membership, User, Workspace
+from webapp.models import Login, Membership, Reset, User, Workspace
 
 LOGIN_IDLE = 8 * clock.HOUR
 LOGIN_LIFETIME = 14 * clock.DAY
-INVITATION_LIFETIME = 7 * clock.DAY
 SHORTEST_PASSWORD = 12
 _COMMON = ("password", "qwerty", "letmein", "welcome", "admin", "iloveyou", "changeme", "123456", "abc123", "111111")
+
+# What has a meaning of its own where addresses stand in a list, as in the header of a mail.
+_NO_ADDRESS = set(' ,;:<>()[]\\"')
 
 _hasher = PasswordHasher()
 # Each hash takes 64 MiB for a moment: unbounded, a flood of logins would exhaust the memory.
@@ -37,10 +39,21 @@ class BusyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An e-mail and a hashed password, ready to be stored."""
+    """An e-mail and a hashed password, ready to be stored; an empty one is of nobody who signs in by password."""
 
     email: str
     password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """What signs in: `Firefox 128 on Windows 10`, from an address; None where that isn't known."""
+
+    words: str | None = None
+    address: str | None = None
+
+
+UNKNOWN = Browser()
 
 
 def credentials(email: str, password: str) -> Credentials:
@@ -55,12 +68,13 @@ def credentials(email: str, password: str) -> Credentials:
 
 def create(session: Session, wanted: Credentials, workspace_id: int, role: str) -> User:
     """Make a user who has a role in a workspace. Raises InvalidError."""
-    row = {"email": wanted.email, "password_hash": wanted.password_hash, "created_at": clock.now()}
+    now = clock.now()
+    row = {"email": wanted.email, "password_hash": wanted.password_hash, "created_at": now}
     statement = insert(session)(User).values(row).on_conflict_do_nothing(index_elements=["email"]).returning(User)
     user: User | None = session.scalar(statement)
     if user is None:
         raise InvalidError(f"there is a user {wanted.email} already")
-    session.add(Membership(user_id=user.id, workspace_id=workspace_id, role=role))
+    session.add(Membership(user_id=user.id, workspace_id=workspace_id, role=role, created_at=now))
     return user
 
 
@@ -73,7 +87,7 @@ def checked_email(text: str) -> str:
     """An account's e-mail as it is stored. Raises InvalidError."""
     email = text.strip().casefold()
     local, at, domain = email.rpartition("@")
-    if not (at and local and domain) or len(email) > 254 or not email.isprintable() or " " in email:
+    if not (at and local and domain) or len(email) > 254 or not email.isprintable() or _NO_ADDRESS & {*email}:
         raise InvalidError("that is not an e-mail address")
     return email
 
@@ -112,15 +126,24 @@ def _turn() -> Iterator[None]:
         _hashing.release()
 
 
+def asked_email(text: str) -> str:
+    """What somebody types as their e-mail, as the account's would be stored."""
+    return text.strip().casefold().replace("\x00", "")  # PostgreSQL can't even be asked for a NUL
+
+
+def find(session: Session, email: str) -> User | None:
+    """The user whose e-mail somebody has typed."""
+    return session.scalar(select(User).where(User.email == asked_email(email)))
+
+
 def authenticate(session: Session, email: str, password: str) -> User | None:
     """The user with this e-mail and password. An unknown e-mail takes as long as a wrong password."""
-    asked = email.strip().casefold().replace("\x00", "")  # PostgreSQL can't even be asked for a NUL
-    user = session.scalar(select(User).where(User.email == asked))
-    kept = _NOBODYS_HASH if user is None else user.password_hash
+    user = find(session, email)
+    kept = (user and user.password_hash) or _NOBODYS_HASH
     return user if _verifies(password, kept) else None
 
 
-def change_password(session: Session, user: User, new: Credentials) -> str | None:
+def change_password(session: Session, user: User, new: Credentials, browser: Browser = UNKNOWN) -> str | None:
     """Set a new password in place of the user's, sign all browsers out, and this one in again.
 
     Returns its token; None when the password has been changed by somebody else meanwhile.
@@ -128,46 +151,68 @@ def change_password(session: Session, user: User, new: Credentials) -> str | Non
     query = update(User).where(_is_unchanged(user)).values(password_hash=new.password_hash).returning(User.id)
     if session.scalar(query) is None:
         return None
-    session.execute(delete(Login).where(Login.user_id == user.id))
-    return _remember(session, user.id)
+    shut_out(session, user.id)
+    return _remember(session, user.id, browser)
 
 
-def sign_in(session: Session, user: User) -> str | None:
+def shut_out(session: Session, user_id: int) -> None:
+    """End all logins of a user, and all links with which somebody could set another password."""
+    for table in (Login, Reset):
+        session.execute(delete(table).where(table.user_id == user_id))
+
+
+def sign_in(session: Session, user: User, browser: Browser = UNKNOWN) -> str | None:
     """Remember a browser as signed in. Returns the token that its cookie carries.
 
     None when the user's password has been changed since it was verified: that change signs everybody out.
     """
-    if session.scalar(select(User.id).where(_is_unchanged(user)).with_for_update()) is None:
-        return None
-    return _remember(session, user.id)
+    return _remember(session, user.id, browser) if hold(session, user) else None
+
+
+def hold(session: Session, user: User) -> bool:
+    """Whether the password is still the one that was verified. Until the transaction ends it isn't changed."""
+    return session.scalar(select(User.id).where(_is_unchanged(user)).with_for_update()) is not None
 
 
 def _is_unchanged(user: User) -> ColumnElement[bool]:
     return (User.id == user.id) & (User.password_hash == user.password_hash)
 
 
-def _remember(session: Session, user_id: int) -> str:
+def _remember(session: Session, user_id: int, browser: Browser) -> str:
     now = clock.now()
     session.execute(delete(Login).where(Login.user_id == user_id, Login.created_at < now - LOGIN_LIFETIME))
     token = tokens.new()
-    session.add(Login(token_hash=tokens.hashed(token), user_id=user_id, created_at=now, seen_at=now))
+    session.add(
+        Login(
+            token_hash=tokens.hashed(token),
+            user_id=user_id,
+            created_at=now,
+            seen_at=now,
+            browser=browser.words,
+            address=browser.address,
+        )
+    )
     return token
 
 
 def signed_in(session: Session, token: str) -> Login | None:
     """The login of a cookie's token, unless it has ended, been idle for 8 hours or is 14 days old."""
     login = session.get(Login, tokens.hashed(token))
+    return None if login is None or clock.now() >= ends_at(login) else login
+
+
+def ends_at(login: Login) -> int:
+    """When a login ends by itself, unless somebody works with it meanwhile (epoch ms)."""
+    return min(login.seen_at + LOGIN_IDLE, login.created_at + LOGIN_LIFETIME) + 1
+
+
+def note_seen(session: Session, login: Login, membership: Membership, address: str | None) -> None:
+    """Keep a login from idling out, and remember that its user was seen in a workspace."""
     now = clock.now()
-    if login is None or login.seen_at < now - LOGIN_IDLE or login.created_at < now - LOGIN_LIFETIME:
-        return None
-    return login
-
-
-def note_seen(session: Session, login: Login) -> None:
-    """Keep a login from idling out."""
-    found = session.get(Login, login.token_hash)
-    if found is not None:
-        found.seen_at = clock.now()
+    seen = update(Login).where(Login.token_hash == login.token_hash)
+    session.execute(seen.values(seen_at=max(now, login.seen_at), address=address))
+    of_user = (Membership.user_id == membership.user_id) & (Membership.workspace_id == membership.workspace_id)
+    session.execute(update(Membership).where(of_user).values(seen_at=now))
 
 
 def sign_out(session: Session, token: str) -> None:
@@ -184,37 +229,3 @@ def memberships(session: Session, user_id: int) -> Sequence[tuple[Membership, Wo
         .order_by(Workspace.id)
     )
     return [(membership, workspace) for membership, workspace in session.execute(query)]
-
-
-def invite(session: Session, workspace_id: int, role: str) -> str:
-    """Make a one-time link's token with which somebody becomes a user."""
-    token = tokens.new()
-    now = clock.now()
-    session.add(
-        Invitation(
-            token_hash=tokens.hashed(token),
-            workspace_id=workspace_id,
-            role=role,
-            created_at=now,
-            expires_at=now + INVITATION_LIFETIME,
-        )
-    )
-    return token
-
-
-def invitation(session: Session, token: str) -> Invitation | None:
-    """The invitation of a link, unless it has been accepted or has expired."""
-    found = session.get(Invitation, tokens.hashed(token))
-    return found if found is not None and found.expires_at > clock.now() else None
-
-
-def accept(session: Session, token: str, wanted: Credentials) -> User | None:
-    """Become a user by an invitation, which ends with it; None when it isn't valid any more. Raises InvalidError."""
-    found = invitation(session, token)
-    if found is None:
-        return None
-    # The delete, not the look above, decides which of two clicks on the link was first.
-    query = delete(Invitation).where(Invitation.token_hash == found.token_hash).returning(Invitation.token_hash)
-    if session.scalar(query) is None:
-        return None
-    return create(session, wanted, found.workspace_id, found.role)

@@ -70,9 +70,12 @@ class View:
         return Roster(session, workspace, self.wanted, self.conditions, self.order.sort)
 
 
-def parse(session: Session, workspace: Workspace, arguments: "MultiDict[str, str]") -> View:
-    """Read the parameters of a URL. Nonsense about kinds, order and columns is what is usual."""
-    read = matching.read(session, workspace, arguments.getlist("where"))
+def parse(session: Session, workspace: Workspace, arguments: "MultiDict[str, str]", *, is_masked: bool = False) -> View:
+    """Read the parameters of a URL. Nonsense about kinds, order and columns is what is usual.
+
+    `is_masked`: filters that tell a part of an e-mail or mobile can't be used.
+    """
+    read = matching.read(session, workspace, arguments.getlist("where"), is_masked=is_masked)
     sorting: Sort = _choice(arguments.get("sort"), get_args(Sort))
     return View(
         Wanted(_choice(arguments.get("status"), get_args(Status)), arguments.get("bots") == "hidden"),

@@ -14,7 +14,7 @@ from sqlalchemy import ClauseElement, ColumnElement, delete, func, select, tuple
 from sqlalchemy.engine import result_tuple
 from sqlalchemy.orm import Session
 
-from webapp import beginnings, clock, db, stretches
+from webapp import beginnings, clock, statements, stretches
 from webapp.beginnings import Beginning, Entry
 from webapp.counts import Notes
 from webapp.db import Base
@@ -163,7 +163,7 @@ def extend(session: Session, notes: Notes, moments: Mapping[_Whose, Sequence[Spa
         for (customer_id, device_id), theirs in moments.items()
     ]
     before: dict[_Whose, list[Span]] = {whose: [] for whose in moments}
-    for row in map(_named, db.execute(session, _near, windows)):
+    for row in map(_named, statements.execute(session, _near, windows)):
         before[row.customer_id, row.device_id].append(_span(row))
     _store(session, notes, {whose: (before[whose], coalesced([*before[whose], *moments[whose]])) for whose in moments})
 
@@ -174,7 +174,7 @@ _named = result_tuple([one.name for one in _VISITS.c])
 def _near(dialect: str) -> ClauseElement:
     """The visits that are not over before `ended_at` and don't begin after `started_at`."""
     names = ("customer_id", "device_id", "started_at", "ended_at")
-    told = db.given(dialect, [_VISITS.c[name] for name in names]).subquery("told").c
+    told = statements.given(dialect, [_VISITS.c[name] for name in names]).subquery("told").c
     return select(*_VISITS.c).where(
         _VISITS.c.customer_id == told.customer_id,
         _VISITS.c.device_id == told.device_id,
@@ -202,18 +202,18 @@ def _store(session: Session, notes: Notes, changes: Mapping[_Whose, tuple[list[S
         rows += [_row(customer_id, span) for span in after if span not in known]
         beginnings.note(notes, customer_id, (one.beginning for one in before), (one.beginning for one in after))
     if gone:
-        db.execute(session, _deleting, gone)
+        statements.execute_later(session, _deleting, gone)
     if rows:
-        db.execute(session, _storing, rows)
+        statements.execute_later(session, _storing, rows)
 
 
 def _deleting(dialect: str) -> ClauseElement:
-    told = db.given(dialect, _VISITS.primary_key)
+    told = statements.given(dialect, _VISITS.primary_key)
     return delete(_VISITS).where(tuple_(*_VISITS.primary_key).in_(told))
 
 
 def _storing(dialect: str) -> ClauseElement:
-    statement = db.inserting(dialect, _VISITS.c)
+    statement = statements.inserting(dialect, _VISITS.c)
     changed = {one.name: statement.excluded[one.name] for one in _VISITS.c if not one.primary_key}
     return statement.on_conflict_do_update(index_elements=list(_VISITS.primary_key), set_=changed)
 

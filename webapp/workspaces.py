@@ -1,15 +1,16 @@
 """Workspaces: making one, its settings, and the customer ids it refuses."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 import phonenumbers
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webapp import clock, signatures
-from webapp.models import Counting, Workspace
+from webapp.models import Counting, Membership, Workspace
 
 # What a broken integration sends instead of an id. Letter case doesn't matter; `*` stands for any text.
 PLACEHOLDER_IDS = (
@@ -18,6 +19,9 @@ PLACEHOLDER_IDS = (
     "00000000-0000-0000-0000-000000000000", "00000000000000000000000000000000", "*{{*}}*", "*${*}*",
     "YOUR_APP_CUSTOMER_ID", "your-system-uniqe-id",
 )  # fmt: skip
+
+
+LONGEST_NAME = 100
 
 
 class NotFoundError(LookupError):
@@ -34,6 +38,28 @@ def create(session: Session, name: str, time_zone: str = "Asia/Kolkata", default
     return workspace
 
 
+def faults(name: str, time_zone: str, default_region: str) -> dict[str, str]:
+    """What is wrong with the first settings of a workspace, by field."""
+    found = {}
+    if not name:
+        found["name"] = "A workspace needs a name."
+    elif len(name) > LONGEST_NAME:
+        found["name"] = f"A name has at most {LONGEST_NAME} characters."
+    if time_zone not in time_zones():
+        found["time_zone"] = "Choose a time zone from the list."
+    if default_region not in regions():
+        found["default_region"] = "Choose a region from the list."
+    return found
+
+
+def every(session: Session) -> Sequence[tuple[Workspace, int]]:
+    """All workspaces of the installation, oldest first, with the number of their members."""
+    number = select(func.count()).where(Membership.workspace_id == Workspace.id).scalar_subquery()
+    return [
+        (workspace, count) for workspace, count in session.execute(select(Workspace, number).order_by(Workspace.id))
+    ]
+
+
 def first(session: Session) -> Workspace | None:
     """The workspace made first, or None before the first start."""
     return session.scalar(select(Workspace).order_by(Workspace.id).limit(1))
@@ -45,6 +71,11 @@ def find(session: Session, name: str | None) -> Workspace:
     if found is None:
         raise NotFoundError(name)
     return found
+
+
+def names(session: Session) -> dict[int, str]:
+    """The names of all workspaces, by id."""
+    return {row.id: row.name for row in session.execute(select(Workspace.id, Workspace.name))}
 
 
 @lru_cache(maxsize=1)

@@ -35,9 +35,12 @@ def databases_killed(ground: Ground, kills: int) -> Outcome:
             "answers while PostgreSQL died": words(meanwhile),
         }
         outcome = _told(server, ledger, f"{kills // 2} + {kills // 2} kills", figures)
-        unanswered = sum(1 for at, _ in ledger.cut if at > began)
-        if unanswered:
-            outcome.broken.append(f"{unanswered} requests without an answer while only PostgreSQL was away")
+        unanswered = [
+            f"{at - began:.2f} s after the last kill, for {end - at:.2f} s" for at, end in ledger.cut if at > began
+        ]
+        outcome.broken.extend(
+            f"a request without an answer while only PostgreSQL was away: {one}" for one in unanswered
+        )
         return outcome
 
 

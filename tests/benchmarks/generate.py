@@ -150,7 +150,8 @@ def _into_postgresql(connection: Connection) -> Iterator[Load]:
                     for row in some:
                         copy.write_row(row)
 
-    yield load
+    with _without_walls(raw):
+        yield load
     for table, name, definition in taken:
         raw.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
     for definition in indexes:
@@ -162,6 +163,18 @@ def _into_postgresql(connection: Connection) -> Iterator[Load]:
     raw.execute("CHECKPOINT")
 
 
+@contextmanager
+def _without_walls(raw: Any) -> Iterator[None]:
+    """Nothing can be copied into tables that have row-level security."""
+    walled = [table for table in COLUMNS if raw.execute(_WALLED, [table]).fetchone() is not None]
+    for word in ("DISABLE", "ENABLE"):
+        for table in walled:
+            raw.execute(f"ALTER TABLE {table} {word} ROW LEVEL SECURITY")
+        if word == "DISABLE":
+            yield
+
+
+_WALLED = "SELECT 1 FROM pg_class WHERE relname = %s AND relrowsecurity"
 _INDEXES = "SELECT indexdef FROM pg_indexes WHERE tablename = %s AND schemaname = current_schema()"
 
 

@@ -9,9 +9,9 @@ from werkzeug.routing import Rule
 
 from tests.visitors import CHROME, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell
 from tests.world import Shop
-from webapp import demo, keys, notes, segments, tags, users
+from webapp import audit, demo, invitations, keys, notes, resets, segments, tags, users
 from webapp.columns import BUILT_IN
-from webapp.models import Customer, Event, RefusedReason, User, Workspace
+from webapp.models import ROLES, Customer, Event, RefusedReason, User, Workspace
 
 ORDINARY = 60  # customers: with the visitors among them, more than a page of the list
 ARABIC = "مرحبا بالعالم " * 12
@@ -40,9 +40,10 @@ STATES = {
     "profile.history": ["?attribute=email"],
     "refused.index": ["?kind=ignored&place=nothing"],
     "refused.show": ["?all=1"],
+    "audit.show": ["?action=Keys", "?actor=nobody&target=nothing", "?from=2020-01-01&to=2100-01-01"],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],
 }
-_FILES = {"static", "sdk", "sdk_version"}
+_FILES = {"static", "sdk", "sdk_version", "api.api/v1/key"}
 
 
 def nothing(shop: Shop) -> None:
@@ -91,6 +92,21 @@ def overfull(shop: Shop) -> None:
     for _ in range(60):
         shop.send("/track/user", told | {"attributes": {EMOJI[:40]: tree}})
     _written(shop, 30)
+    who = audit.Who(shop.workspace.id, f"{'w' * 200}@example.com", address="2001:db8:1234:5678:9abc:def0:1234:5678")
+    with shop.database.write() as session:
+        for number in range(120):
+            text = (LONG, ARABIC, EMOJI)[number % 3]
+            audit.note(session, who, "tag.added", text, tag=text, lines=[text] * 200, change={"from": text, "to": ""})
+    _staff(shop)
+
+
+def _staff(shop: Shop) -> None:
+    """Members and invitations whose e-mails never end."""
+    with shop.database.write() as session:
+        for number, role in enumerate(ROLES):
+            long = f"{number}{'w' * 200}@example.com"
+            users.create(session, users.Credentials(long, "no password"), shop.workspace.id, role)
+            invitations.invite(session, shop.workspace.id, role, f"invited{long}")
 
 
 def _written(shop: Shop, number: int) -> None:
@@ -177,13 +193,23 @@ def _reasons(shop: Shop) -> list[str]:
     return [str(one) for one in dict.fromkeys(id_ for ids in found for id_ in ids)]
 
 
+def _keys(shop: Shop) -> list[str]:
+    """A key of each kind that there is."""
+    with shop.database.read() as session:
+        found = {one.kind: one.public_id for one in keys.of_workspace(session, shop.workspace.id)}
+    return list(found.values())
+
+
 def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
     """The rule's address with what it wants in it; none where the shop has nothing of that kind."""
     wanted = set(re.findall(r"<(?:[^:<>]+:)?([^<>]+)>", rule.rule))
-    unknown = wanted - {"growlytics_id", "cursor", "kind", "path", "reason_id", "token"}
+    unknown = wanted - {"growlytics_id", "cursor", "kind", "path", "public_id", "reason_id", "token"}
     assert not unknown, f"{rule.rule}: say here what stands for {unknown}, so that its page is looked at too"
     if "reason_id" in wanted:
         yield from (rule.rule.replace("<reason_id>", one) for one in _reasons(shop))
+        return
+    if "public_id" in wanted:
+        yield from (rule.rule.replace("<public_id>", one) for one in _keys(shop))
         return
     for growlytics_id in people if "growlytics_id" in wanted else [""]:
         path = rule.rule.replace("<growlytics_id>", growlytics_id).replace("<path:path>", "track/event/v2")
@@ -193,7 +219,7 @@ def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
             if cursor is None:
                 continue
             path = path.replace("<cursor>", cursor)
-        yield path.replace("<token>", _invitation(shop)) if "token" in wanted else path
+        yield path.replace("<token>", _token(shop, rule)) if "token" in wanted else path
 
 
 def _event(shop: Shop, growlytics_id: str) -> str | None:
@@ -203,9 +229,11 @@ def _event(shop: Shop, growlytics_id: str) -> str | None:
     return None if event is None else f"{event.reported_at}.{event.id}"
 
 
-def _invitation(shop: Shop) -> str:
+def _token(shop: Shop, rule: Rule) -> str:
     with shop.database.write() as session:
-        return users.invite(session, shop.workspace.id, "viewer")
+        if rule.endpoint.startswith("resetting."):
+            return resets.make(session, session.scalars(select(User.id).limit(1)).one())
+        return invitations.invite(session, shop.workspace.id, "viewer")
 
 
 def open_pages(page: Page, shop: Shop, most: int = 1000) -> Iterator[str]:

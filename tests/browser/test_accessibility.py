@@ -76,9 +76,9 @@ def test_axe_finds_nothing_on_any_page(page: Page, filled: Shop, size: Any) -> N
 
 def test_axe_finds_nothing_before_signing_in(page: Page, shop: Shop) -> None:
     page.context.clear_cookies()
-    with_invitation = next(path for path in scenes.addresses(shop) if path.startswith("/invitations/"))
+    links = [path for path in scenes.addresses(shop) if path.startswith(("/invitations/", "/resets/"))]
     found = []
-    for path in ("/login", "/login?next=/customers", with_invitation, "/invitations/ended", "/nowhere"):
+    for path in ("/login", "/login?next=/customers", *links, "/invitations/ended", "/resets/ended", "/nowhere"):
         page.goto(path)
         found += _violations_in_both_themes(page)
     page.goto("/login")
@@ -106,6 +106,13 @@ def test_axe_finds_nothing_in_faults_and_dialogs(page: Page, shop: Shop) -> None
     page.get_by_role("button", name="Create key").click()
     expect(page.get_by_text("is made")).to_be_visible()
     found += _violations_in_both_themes(page)
+    page.goto("/settings/people")
+    for email in ("alice", "dora@shop.example"):
+        page.locator("#invitations input[name=email]").evaluate("(one) => { one.type = 'text'; }")
+        page.locator("#invitations input[name=email]").fill(email)
+        page.get_by_role("button", name="Invite", exact=True).click()
+        expect(page.get_by_role("alert" if email == "alice" else "status")).to_be_visible()
+        found += _violations_in_both_themes(page)
     page.goto("/api-reference/track/user")
     for body in ('{"id": "1001", "attributes": {"City": "Pune"}}', "{"):
         page.get_by_label("Body").fill(body)

@@ -93,7 +93,7 @@ def test_more_events_come_by_scrolling(page: Page, backend: Backend) -> None:
         page.locator("#older").scroll_into_view_if_needed()
         expect(page.locator("details.event")).to_have_count(loaded)
     expect(page.locator("#older")).to_have_count(0)
-    assert page.locator(".day").count() == 1
+    expect(page.locator(".day")).to_have_count(1)
 
 
 def test_copy_button_copies_the_growlytics_id(page: Page, backend: Backend) -> None:
@@ -122,14 +122,14 @@ def test_everything_works_without_javascript(plain_page: Page, backend: Backend)
     plain_page.get_by_role("button", name="Search").click()
     plain_page.get_by_role("link", name="Ravi Iyer").click()
     plain_page.get_by_role("link", name="Older activities").click()
-    assert plain_page.locator("details.event").count() == 10
+    expect(plain_page.locator("details.event")).to_have_count(10)
     plain_page.get_by_role("link", name="Back to the newest").click()
     plain_page.get_by_text("All events").click()
     plain_page.get_by_role("checkbox", name="Event 7 1").check()
     plain_page.get_by_role("button", name="Show").first.click()
-    assert plain_page.locator("details.event").count() == 1
+    expect(plain_page.locator("details.event")).to_have_count(1)
     plain_page.locator("details.event summary").first.click()
-    assert plain_page.get_by_text("This event has no attributes.").is_visible()
+    expect(plain_page.get_by_text("This event has no attributes.")).to_be_visible()
     plain_page.get_by_role("button", name="Sign out").click()
     plain_page.wait_for_url("**/login")
 

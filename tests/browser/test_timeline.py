@@ -192,14 +192,14 @@ def test_choices_work_without_javascript(plain_page: Page, path: str) -> None:
     plain_page.get_by_text("All events").click()
     plain_page.get_by_label("Purchased 20").check()
     plain_page.get_by_role("button", name="Show").first.click()
-    assert plain_page.locator("details.event").count() == 20
+    expect(plain_page.locator("details.event")).to_have_count(20)
     assert plain_page.get_by_label("Live", exact=True).is_hidden()
     plain_page.get_by_role("link", name="First event").click()
-    assert plain_page.locator("details.event").count() == 20
+    expect(plain_page.locator("details.event")).to_have_count(20)
     plain_page.get_by_text("View", exact=True).click()
     assert plain_page.get_by_role("link", name="Mine").is_hidden()
     plain_page.get_by_role("link", name="UTC").click()
     assert "zone=utc" in plain_page.url
     plain_page.locator("details.event summary").first.click()
     plain_page.get_by_role("link", name="Link to this event").first.click()
-    assert plain_page.locator("details.event-linked").count() == 1
+    expect(plain_page.locator("details.event-linked")).to_have_count(1)

@@ -110,7 +110,7 @@ def test_questions_are_asked_before_logins_are_refused(page: Page, backend: Back
     page.get_by_role("button", name="Replace it now").click()
     expect(page.get_by_role("status")).to_contain_text("The secret is replaced.")
     page.get_by_role("button", name="Show the secret").click()
-    assert page.locator("#signing .mono").inner_text() != former
+    expect(page.locator("#signing .mono")).not_to_have_text(former)
     assert [question.partition("?")[0] for question in asked] == [
         "Refuse logins with “Website” that aren't signed",
         "Replace the secret",
@@ -123,27 +123,27 @@ def test_everything_works_without_javascript(plain_page: Page) -> None:
     assert "cpb_" in plain_page.locator(".snippet pre").inner_text()
     plain_page.get_by_label("Allowed origins").fill("shop.example")
     plain_page.get_by_role("button", name="Save").click()
-    assert plain_page.get_by_text("“shop.example” is not an origin").is_visible()
+    expect(plain_page.get_by_text("“shop.example” is not an origin")).to_be_visible()
     plain_page.get_by_label("Allowed origins").fill("https://shop.example")
     plain_page.get_by_role("button", name="Save").click()
-    assert plain_page.get_by_text("Allowed origins saved.").is_visible()
+    expect(plain_page.get_by_text("Allowed origins saved.")).to_be_visible()
     plain_page.get_by_role("link", name="Check again").click()
     plain_page.get_by_role("button", name="Take only signed logins").click()
     plain_page.get_by_role("button", name="Show the secret").click()
     assert re.fullmatch(r"[0-9a-f]{64}", plain_page.locator("#signing .mono").inner_text())
     plain_page.get_by_text("How your server signs").click()
-    assert plain_page.get_by_text("hash_hmac").is_visible()
+    expect(plain_page.get_by_text("hash_hmac")).to_be_visible()
     plain_page.goto("/demo-shop")
     plain_page.get_by_role("link", name="Garden").click()
     plain_page.get_by_role("link", name="Nesting box").click()
     plain_page.get_by_role("button", name="Add to cart").click()
     plain_page.get_by_role("button", name="Buy").click()
-    assert plain_page.get_by_role("heading", name="Thank you").is_visible()
+    expect(plain_page.get_by_role("heading", name="Thank you")).to_be_visible()
     plain_page.get_by_role("link", name="Log in").click()
     plain_page.get_by_role("button", name="Ravi Iyer").click()
-    assert plain_page.get_by_role("heading", name="Welcome, Ravi Iyer").is_visible()
+    expect(plain_page.get_by_role("heading", name="Welcome, Ravi Iyer")).to_be_visible()
     plain_page.get_by_role("button", name="Log out").click()
-    assert plain_page.get_by_role("link", name="Log in").is_visible()
+    expect(plain_page.get_by_role("link", name="Log in")).to_be_visible()
 
 
 def test_shopper_of_the_demo_shop_becomes_a_profile(page: Page, backend: Backend) -> None:

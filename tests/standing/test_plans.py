@@ -18,7 +18,7 @@ from tests.benchmarks.generate import generate
 from tests.conftest import ENGINES, settings_for
 from tests.plans import Statement
 from tests.world import PASSWORD, submit
-from webapp import clock, create_app, inbox, keys, migrate, refused, timeline, users
+from webapp import clock, create_app, inbox, keys, migrate, refused, search, timeline, users
 from webapp.db import Database
 from webapp.models import ApiKey, Customer, Event, Workspace
 
@@ -141,6 +141,10 @@ def _thicken(database: Database) -> None:
             "INSERT INTO refused_hours SELECT workspace_id, 'refused', created_at + 100000000000, 1 FROM customers"
             " GROUP BY workspace_id, created_at",
             "INSERT INTO daily_counts SELECT workspace_id, 'source', 'site ' || (id % 400), id, 1 FROM customers",
+            "INSERT INTO audit (workspace_id, at, actor, action, target, details)"
+            " SELECT workspace_id, 1700000000000 + id * 1000, 'user ' || (id % 7), CASE WHEN id % 900 = 0"
+            " THEN 'key.revoked' ELSE 'note.added' END, growlytics_id, '{}' FROM customers ORDER BY id",
+            "INSERT INTO throttles (key, faded_at, free_at) SELECT growlytics_id, created_at, 0 FROM customers",
             "UPDATE customers SET merging_stopped_at = created_at WHERE system_id LIKE '%777'",
         ):
             connection.execute(text(statement))
@@ -158,6 +162,7 @@ def _read(database: Database, browser: FlaskClient) -> None:
         busy = people[f"C{FIRST_SYSTEM_ID}"]
         of_busy = select(Event).where(Event.customer_id == busy.id).order_by(Event.reported_at)
         middle = session.scalars(of_busy.offset(busy.event_count // 2).limit(1)).one()
+        search.find(session, session.get_one(Workspace, busy.workspace_id), PREFIX, is_masked=True)
     for path in _feeds(database):
         _get(browser, path)
     _get(browser, "/activity?since=5", "live")
@@ -177,6 +182,16 @@ def _read(database: Database, browser: FlaskClient) -> None:
     for path in ("attribute?name=City&type=number", "attribute?event=Purchased&name=Price&type=string"):
         _get(browser, f"/data/{path}")
     _get(browser, "/data/event?name=Purchased")
+    for query in _audits(busy):
+        _get(browser, f"/settings/audit?{query}")
+    _get(browser, "/settings/audit/export.csv?action=Keys&actor=user+1&from=2023-11-15")
+    _read_settings(browser)
+
+
+def _read_settings(browser: FlaskClient) -> None:
+    for path in ("people", "account", "account/second-factor", "keys"):
+        _get(browser, f"/settings/{path}")
+    _get(browser, "/workspaces/new")
 
 
 def _read_profile(browser: FlaskClient, person: Customer, busy: Customer, at: str) -> None:
@@ -196,6 +211,11 @@ def _read_profile(browser: FlaskClient, person: Customer, busy: Customer, at: st
 def _write(database: Database, browser: FlaskClient) -> None:
     """All that the forms of a profile and of what was refused can do."""
     _send_again(database, browser)
+    assert submit(browser, "/settings/account", current="wrong", new="an entirely new secret").status_code == 422
+    assert (
+        submit(browser.application.test_client(), "/login", email="nobody@shop.example", password="wrong").status_code
+        == 422
+    )
     with database.read() as session:
         path = f"/customers/{session.scalars(select(Customer).where(_is(f'C{FIRST_SYSTEM_ID}'))).one().growlytics_id}"
     _post(browser, path, "notes", text="Called")
@@ -257,6 +277,14 @@ def _lists(someone: Customer) -> Iterator[str]:
     yield f"/customers/export.csv?{urlencode({'where': 'City != Pune'})}&column=attribute:City"
     for words in ("C100007", someone.email, PREFIX, "asha", "98000", "+91 98000 00000", "nobody at all", "example.com"):
         yield f"/customers?q={words}"
+
+
+def _audits(someone: Customer) -> Iterator[str]:
+    asked = ("", "actor=user+1", "action=key.revoked", "action=Customers", f"target={someone.growlytics_id}",
+             "actor=user+1&action=Keys", f"target={someone.growlytics_id}&action=Keys&actor=user+1")  # fmt: skip
+    for query in asked:
+        for beside in ("", "&before=6000", "&from=2023-11-14&to=2023-11-14", "&to=2023-11-14&before=6000"):
+            yield query + beside
 
 
 def _profiles(at: str) -> Iterator[str]:

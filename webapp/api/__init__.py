@@ -1,4 +1,4 @@
-"""The machine door: the documented ingestion API, in JSON."""
+"""The machine door: the documented ingestion API, and what may be read by a key, in JSON."""
 
 from http import HTTPStatus
 
@@ -6,12 +6,18 @@ from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 
-from webapp.api import batches, browsers, errors, mobile, rest, track
+from webapp.api import batches, browsers, errors, key, mobile, rest, track
 from webapp.api.door import Ahead, Door, keyed, response, unexpected
 from webapp.house import House
+from webapp.keys import KINDS
 
-_KEYED = rest.ENDPOINTS | track.ENDPOINTS | mobile.ENDPOINTS | batches.ENDPOINTS
-ENDPOINTS = {path: keyed(endpoint) for path, endpoint in _KEYED.items()} | browsers.ENDPOINTS
+# What is sent, by POST. An app has the address of whoever holds the phone.
+_SERVERS = rest.ENDPOINTS | track.ENDPOINTS | batches.ENDPOINTS
+ENDPOINTS = {path: keyed(endpoint, "server") for path, endpoint in _SERVERS.items()}
+ENDPOINTS |= {path: keyed(endpoint, "server", whence="a mobile app") for path, endpoint in mobile.ENDPOINTS.items()}
+ENDPOINTS |= browsers.ENDPOINTS
+# What is asked, by GET; the paths are rules of routes, and their parts go to the endpoint.
+READING = {path: keyed(endpoint, *KINDS) for path, endpoint in key.ENDPOINTS.items()}
 BATCHES = batches.ENDPOINTS.keys()
 PREFIXES = ("/rest-api/", "/track/", "/api/")
 
@@ -28,6 +34,9 @@ def register(app: Flask, house: House, csrf: CSRFProtect) -> None:
     csrf.exempt(door.view)  # machines carry keys, not cookies
     for path in ENDPOINTS:
         app.add_url_rule(path, f"api.{path[1:]}", door.view, methods=["POST"], provide_automatic_options=False)
+    for rule, endpoint in READING.items():
+        view = door.reading(rule, endpoint)
+        app.add_url_rule(rule, f"api.{rule[1:]}", view, methods=["GET"], provide_automatic_options=False)
     app.wsgi_app = Ahead(app.wsgi_app, door)  # type: ignore[method-assign]
 
 
@@ -44,7 +53,9 @@ def error_response(error: Exception) -> Response:
 
 def _in_words(error: HTTPException) -> str:
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return f"{request.method} is not allowed here; use POST"
+        # HEAD goes without saying.
+        allowed = sorted(set(getattr(error, "valid_methods", None) or ["POST"]) - {"HEAD"})
+        return f"{request.method} is not allowed here; use {' or '.join(allowed)}"
     if error.code == HTTPStatus.NOT_FOUND:
         return f"there is no endpoint {request.path}"
     return (error.description or error.name).rstrip(".")

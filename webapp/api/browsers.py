@@ -9,7 +9,7 @@ from webapp import devices as known_devices
 from webapp.api import bodies, devices, errors
 from webapp.api.bodies import Decoded
 from webapp.api.browser_shapes import LONGEST_MESSAGE_ID, Envelope, MessageReader
-from webapp.api.call import Call, Part, received
+from webapp.api.call import RATE_HEADERS, Call, Part, received
 from webapp.api.errors import ApiError, fault
 from webapp.api.replies import Reply
 from webapp.ingest.changes import Change, ClockSkew, DeviceInfo, Fault, Message, OnDevice
@@ -46,8 +46,7 @@ def collect(call: Call) -> Reply:
     key = call.enter(text if isinstance(text, str) else "", "browser")
     if call.visitor is None:
         _check_origin(call, key)
-    if call.is_rated:
-        _check_rate(call, key)
+    call.use(call.header("Origin") or "")
     sent = {name: value for name, value in decoded.value.items() if name != "messages"}
     envelope = Envelope(sent, Decoded(sent, decoded.is_plain).faults(), call.workspace)
     did, sent_at, info = envelope.did(), envelope.sent_at(), envelope.info()
@@ -71,14 +70,8 @@ def _check_origin(call: Call, key: ApiKey) -> None:
             call.house.strangers.note(key.workspace_id, origin[:100])
         message = "the page's origin is not one of those that the workspace allows; add it in Settings › Website"
         raise ApiError(403, [fault(message, "origin.refused", ["headers", "Origin"], value=origin[:100])])
-    call.headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": "Retry-After"}
-
-
-def _check_rate(call: Call, key: ApiKey) -> None:
-    wait = 0 if key.requests_a_minute is None else call.house.rates.wait(key.requests_a_minute, key.id, call.address)
-    if wait:
-        message = f"this address may send {key.requests_a_minute:,} requests a minute with this key"
-        raise ApiError(429, [fault(message, "rate.max", limit=key.requests_a_minute)], {"Retry-After": str(wait)})
+    exposed = ", ".join(("Retry-After", *RATE_HEADERS))
+    call.headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": exposed}
 
 
 def _messages(decoded: Decoded) -> Sequence[Decoded]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from werkzeug.wsgi import get_content_length
 
-from webapp import arrivals, clock, keys, refused
+from webapp import arrivals, clock, db, keys, refused
 from webapp.api import bodies, dry_runs, errors, replies
 from webapp.api.errors import ApiError
 from webapp.api.replies import SUCCESS, Reply
@@ -25,6 +25,7 @@ from webapp.ingest.changes import Change, Fault, Message, RefusedError, Source
 from webapp.ingest.retries import Outcome, Retry
 from webapp.keys import Kind
 from webapp.models import ApiKey, Workspace
+from webapp.rates import Limit, Standing
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -33,6 +34,8 @@ MOST_HEARD = 10_000_000  # bytes of a refused body; whoever sends more is cut of
 KEY_HEADER = "x-growlytics-key"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 LONGEST_IDEMPOTENCY_KEY = 255
+RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")  # the last in seconds
+_LONGEST_WHENCE = 100
 _SHOWN = ("name", "expected", "received")  # of an ignored value
 
 AnyReader = TypeVar("AnyReader", bound=Reader)
@@ -68,23 +71,56 @@ class Call:
     headers: dict[str, str] = field(default_factory=dict, init=False)
     parts: list[Part] = field(default_factory=list, init=False)
 
-    def enter(self, text: str, kind: Kind) -> ApiKey:
-        """Let it in with a valid key of a kind, which is returned. Raises ApiError (401)."""
+    def enter(self, text: str, *kinds: Kind) -> ApiKey:
+        """Let it in with a valid key of one of these kinds, which is returned. Raises ApiError (401)."""
         if self.visitor is not None:
-            self.key = ApiKey(kind=kind, workspace=self.visitor, workspace_id=self.visitor.id)
+            self.key = ApiKey(kind=kinds[0], workspace=self.visitor, workspace_id=self.visitor.id)
             return self.key
         key = self.house.keys.authenticate(text)
-        if key is None or key.kind != kind:
-            raise ApiError(401, [_no_key(kind, key)])
+        if key is None or key.kind not in kinds:
+            raise ApiError(401, [_no_key(kinds, key)])
         self.key = key
-        if keys.needs_touch(key) and not self.is_dry_run:  # about once a minute, which is also often enough to tidy up
-            with self.house.database.write() as session:
-                keys.touch(session, key.id)
-                retries.forget_old(session)
-                browser_messages.forget_old(session)
-            self.house.inbox.attempt(partial(refused.forget_old, workspace_id=key.workspace_id))
-            arrivals.forget_old(self.house.database, key.workspace_id)
         return key
+
+    def use(self, whence: str | None) -> None:
+        """Count it among the requests of its key, and note that this is used, and from where; None: not noted.
+
+        Raises ApiError (429).
+        """
+        if self.key is None or not self.is_rated:
+            return
+        self._count(self.key)
+        if whence is None or self.is_dry_run or not keys.needs_touch(self.key):
+            return
+        try:
+            self._note_use(self.key, whence)
+        except Exception as error:
+            # What is read can be answered while nothing can be written.
+            if not self.is_reading or db.trouble(error) is None:
+                raise
+
+    def _count(self, key: ApiKey) -> None:
+        """Tell where the limits of the key stand, in the headers of the answer. Raises ApiError (429)."""
+        standing = None
+        for limit in _limits(key, self.address):
+            found = self.house.rates.count(limit)
+            if standing is None or found.remaining <= standing.remaining:
+                standing = found
+            if found.is_over:
+                break
+        if standing is not None:
+            self.headers |= _told(standing)
+            if standing.is_over:
+                raise _too_many(standing)
+
+    def _note_use(self, key: ApiKey, whence: str) -> None:
+        """About once a minute, which is also often enough to tidy up."""
+        with self.house.database.write() as session:
+            keys.touch(session, key.id, errors.storable(whence, _LONGEST_WHENCE))
+            retries.forget_old(session)
+            browser_messages.forget_old(session)
+        self.house.inbox.attempt(partial(refused.forget_old, workspace_id=key.workspace_id))
+        arrivals.forget_old(self.house.database, key.workspace_id)
 
     @property
     def workspace(self) -> Workspace:
@@ -94,8 +130,13 @@ class Call:
 
     @property
     def is_rated(self) -> bool:
-        """Whether it counts among the requests that its address may send."""
+        """Whether it counts among the requests of its key."""
         return self.visitor is None
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether it asks for something, and has no body."""
+        return bool(self.environ["REQUEST_METHOD"] != "POST")
 
     @property
     def path(self) -> str:
@@ -195,15 +236,34 @@ class Call:
         return Retry(key, hashlib.sha256(where.encode() + b"\n" + self.body).hexdigest())
 
 
-def _no_key(kind: Kind, other: ApiKey | None) -> Fault:
+def _no_key(kinds: tuple[Kind, ...], other: ApiKey | None) -> Fault:
+    is_in_body = kinds == ("browser",)
+    path: list[str | int] = ["key"] if is_in_body else ["headers", KEY_HEADER]
     if other is None:
-        where = "in the field `key`" if kind == "browser" else f"in the {KEY_HEADER} header"
-        return errors.fault(f"the API key is missing or not valid; send it {where}", "key.invalid", _KEY_PATHS[kind])
-    message = f"this is a {other.kind} key; a {kind} key is needed here"
-    return errors.fault(message, "key.kind", _KEY_PATHS[kind], valids=[kind])
+        where = "in the field `key`" if is_in_body else f"in the {KEY_HEADER} header"
+        return errors.fault(f"the API key is missing or not valid; send it {where}", "key.invalid", path)
+    message = f"this is a {other.kind} key; a {' or '.join(kinds)} key is needed here"
+    return errors.fault(message, "key.kind", path, valids=list(kinds))
 
 
-_KEY_PATHS: dict[Kind, list[str | int]] = {"server": ["headers", KEY_HEADER], "browser": ["key"]}
+def _limits(key: ApiKey, address: str) -> Iterable[Limit]:
+    """Those of a key. An address that sends too much is turned away first, and takes nothing from the others."""
+    if key.requests_a_minute is not None:
+        yield Limit(key.requests_a_minute, key.public_id, address)
+    if key.rate_limit is not None:
+        yield Limit(key.rate_limit, key.public_id)
+
+
+def _told(standing: Standing) -> dict[str, str]:
+    numbers = (standing.limit.most, standing.remaining, standing.seconds)
+    return dict(zip(RATE_HEADERS, map(str, numbers), strict=True))
+
+
+def _too_many(standing: Standing) -> ApiError:
+    limit = standing.limit
+    who = "this address may send" if limit.address else "this key may be used for"
+    message = f"{who} {limit.most:,} requests a minute{' with this key' if limit.address else ''}"
+    return ApiError(429, [errors.fault(message, "rate.max", limit=limit.most)], {"Retry-After": str(standing.seconds)})
 
 
 def header(environ: "WSGIEnvironment", name: str) -> str | None:

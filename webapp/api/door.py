@@ -1,6 +1,8 @@
-"""The machine door: every ingestion request, from its key to its answer, whichever way it came in."""
+"""The machine door: every request of a machine, from its key to its answer, whichever way it came in."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from webapp.api.call import KEY_HEADER, Call, hear_out
 from webapp.api.errors import ApiError
 from webapp.api.replies import Reply
 from webapp.house import House
+from webapp.keys import Kind
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -20,12 +23,18 @@ if TYPE_CHECKING:
 Endpoint = Callable[[Call], Reply]
 
 
-def keyed(endpoint: Endpoint) -> Endpoint:
-    """An endpoint for who carries a server's key in a header. Raises ApiError (401)."""
+def keyed(endpoint: Callable[..., Reply], *kinds: Kind, whence: str = "") -> Callable[..., Reply]:
+    """An endpoint for who carries a key of one of these kinds in a header. Raises ApiError (401, 429).
 
-    def entered(call: Call) -> Reply:
-        call.enter(call.header(KEY_HEADER) or "", "server")
-        return endpoint(call)
+    `whence`: what is noted as the place where the key is used, instead of the address. What the endpoint is given
+    beside the call are the parts of its path.
+    """
+
+    def entered(call: Call, **parts: str) -> Reply:
+        key = call.enter(call.header(KEY_HEADER) or "", *kinds)
+        # Pages are heard by their own door alone.
+        call.use(None if key.kind == "browser" else whence or call.address)
+        return endpoint(call, **parts)
 
     return entered
 
@@ -39,40 +48,56 @@ class Door:
 
     def answer(self, environ: "WSGIEnvironment") -> Reply:
         """The answer to a POST to one of the endpoints."""
+        path = environ["PATH_INFO"]
+        return self._answer(Call(self._house, environ), path, self.endpoints[path])
+
+    def _answer(self, call: Call, rule: str, endpoint: Endpoint) -> Reply:
+        """The answer of an endpoint. `rule`: that of its route, never its path."""
         began = perf_counter()
-        path, call = environ["PATH_INFO"], Call(self._house, environ)
         error: ApiError | None = None
         failure: Exception | None = None
         try:
-            call.is_dry_run = dry_runs.is_asked_for(environ)
-            found = self.endpoints[path](call)
+            call.is_dry_run = dry_runs.is_asked_for(call.environ)
+            found = endpoint(call)
         except ApiError as raised:
             error = raised
         except Exception as raised:
             error, failure = unexpected(raised), raised
             self._house.readiness.refused(db.trouble(raised))
+        if not call.is_reading:
+            _keep(call, error)
         if error is not None:
-            if call.key is None:  # nobody may have read the body
-                hear_out(environ)
-            elif error.status < 500 and not call.is_dry_run:
-                refusing.note(call, error)
             found = errors.reply(error)
-        elif call.parts and not call.is_dry_run:
-            refusing.note(call, None)
         if call.headers:
             found = found._replace(headers=found.headers | call.headers)
         seconds = perf_counter() - began
-        self._house.metrics.answered(path, found.status, seconds)
+        self._house.metrics.answered(rule, found.status, seconds)
         if error is not None:
             codes = [fault["type"] for fault in error.faults]
-            self._house.metrics.refused(path, codes)
+            self._house.metrics.refused(rule, codes)
             told = {"codes": sorted(set(codes))} | ({} if call.key is None else {"key": call.key.public_id})
-            logs.answered("POST", path, found.status, seconds, failure, **told)
+            logs.answered(call.environ["REQUEST_METHOD"], rule, found.status, seconds, failure, **told)
         return found
 
     def view(self) -> Response:
-        """Answer a request that came through Flask."""
+        """Answer a POST that came through Flask."""
         return response(self.answer(request.environ))
+
+    def reading(self, rule: str, endpoint: Callable[..., Reply]) -> Callable[..., Response]:
+        """The view of an endpoint that is asked by GET; it is given the parts of its path."""
+
+        def view(**parts: str) -> Response:
+            return response(self._answer(Call(self._house, request.environ), rule, partial(endpoint, **parts)))
+
+        return view
+
+
+def _keep(call: Call, error: ApiError | None) -> None:
+    """Keep what was refused of a request that was let in; take in a body that nobody has read."""
+    if error is not None and (call.key is None or error.status == HTTPStatus.TOO_MANY_REQUESTS) and not call.body:
+        hear_out(call.environ)
+    if call.key is not None and not call.is_dry_run and (call.parts if error is None else error.status < 500):
+        refusing.note(call, error)
 
 
 _MIMETYPE = "application/json"

@@ -29,7 +29,9 @@ _INCOMPLETE = {
     "request.payload.too.large",
     "request.unsupported.media.type",
 }
-_SECRET = re.compile(rb"(cp[kb]_)[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
+# Of what comes too fast there is only how often: whoever sends it is told to send it again.
+_UNKEPT = {"rate.max"}
+_SECRET = re.compile(rb"(cp[kbr]_)[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
 
 
 def note(call: Call, error: ApiError | None) -> None:
@@ -76,7 +78,7 @@ def _noted(call: Call, came: _Came) -> Noted:
     first, keeps = came.faults[0], call.workspace.keeps_refused
     reason = reasons.of_fault(call.path, call.key.id, first)
     noted = Noted(call.workspace.id, reason, reasons.words(first, with_values=keeps), came.at, came.at)
-    if keeps:
+    if keeps and first["type"] not in _UNKEPT:
         noted.sample = _sample(first)
         noted.payloads.append(_payload(came))
     return noted

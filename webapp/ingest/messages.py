@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import ClauseElement, delete, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp import clock, db
+from webapp import clock, statements
 from webapp.db import Base
 from webapp.ingest.arrival import Arrival
 from webapp.ingest.changes import Message, Told
@@ -27,20 +27,20 @@ def repeated(arrival: Arrival, told: Sequence[Told], devices: Mapping[str, Devic
     if not came:
         return set()
     keys = {place: (devices[message.did].id, _digest(message.id)) for place, message in came.items()}
-    known = db.stored(arrival.session, _MESSAGES, sorted(set(keys.values())))
+    known = statements.stored(arrival.session, _MESSAGES, sorted(set(keys.values())))
     first: dict[tuple[int, int], Message] = {}
     for place, key in keys.items():
         if key not in known:
             first.setdefault(key, came[place])
     if first:
         rows = [{"device_id": device, "id": id_, "received_at": arrival.received_at} for device, id_ in first]
-        db.execute(arrival.session, _noting, rows)
+        statements.execute_later(arrival.session, _noting, rows)
     # `is`, since what comes again looks like the first.
     return {place for place, key in keys.items() if first.get(key) is not came[place]}
 
 
 def _noting(dialect: str) -> ClauseElement:
-    return db.inserting(dialect, _MESSAGES.c)
+    return statements.inserting(dialect, _MESSAGES.c)
 
 
 def _digest(message: str) -> int:

@@ -216,7 +216,7 @@ def _filter(here: Place) -> tuple[events.Filter, dict[str, str]]:
         bounds[field] = bound(asked, here.zone) if asked else None
     names = tuple(dict.fromkeys(filter(None, request.args.getlist("event"))))[:_MOST_CHOSEN]
     text = request.args.get("text", "").strip()[:_LONGEST_TEXT]
-    return events.Filter(names, bounds["from"], bounds["to"], text), dates
+    return events.Filter(names, bounds["from"], bounds["to"], text, is_masked=bool(text) and here.masks), dates
 
 
 PANEL = Panel("activities", "Activities", read)

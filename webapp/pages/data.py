@@ -1,13 +1,13 @@
 """The dictionary of a workspace: its attributes and events, and a page of each."""
 
-from collections.abc import Callable
-from typing import Any, get_args
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, get_args
 from urllib.parse import urlencode
 
 from flask import Blueprint, current_app, render_template, request, url_for
 from sqlalchemy.orm import Session
 
-from webapp import clock, dictionary, htmx, pins, registry, samples, type_changes, volumes
+from webapp import clock, contacts, dictionary, htmx, pins, registry, samples, type_changes, volumes
 from webapp.conditions import Did, Having
 from webapp.converting import Converter
 from webapp.customers import Wanted as WantedCustomers
@@ -16,8 +16,10 @@ from webapp.dictionary import CUSTOMER, ITSELF, Page, Show, Wanted
 from webapp.models import DictionaryEntry
 from webapp.pages.guards import Place, place
 from webapp.roster import Roster
+from webapp.samples import Carried, CarriedByEvents
 from webapp.type_changes import Told
 
+Samples = TypeVar("Samples", Carried, CarriedByEvents)
 door = Blueprint("data", __name__, url_prefix="/data")
 
 _FEW_DAYS, _MANY_DAYS = 30, 90
@@ -35,7 +37,7 @@ def attributes() -> str:
         names = [one.name for one in page.entries]
         shown = {
             "types": registry.types_of(session, here.workspace.id, names),
-            "carried": samples.carried(session, here.workspace.id, names),
+            "carried": _covered(here, samples.carried(session, here.workspace.id, names)),
             "pinned": set(pins.of_workspace(session, here.workspace.id)),
         }
     return _list("attributes", page, wanted, number, **shown)
@@ -122,6 +124,15 @@ def attribute() -> str:
     )
 
 
+def _covered(here: Place, found: dict[str, Samples]) -> dict[str, Samples]:
+    """What is told of attributes by name, with samples as far as they may be seen."""
+    return {name: one._replace(values=_shown(here, name, one.values)) for name, one in found.items()}
+
+
+def _shown(here: Place, name: str, texts: Sequence[str]) -> Sequence[str]:
+    return list(dict.fromkeys(contacts.as_json(name, text) for text in texts)) if here.masks else texts
+
+
 def _address() -> str:
     return entry_link(request.args.get("event", CUSTOMER), request.args.get("name", ""))
 
@@ -158,7 +169,7 @@ def _of_customers(session: Session, here: Place, entry: DictionaryEntry) -> dict
     return {
         "count": Roster(session, here.workspace, WantedCustomers(), [has_it]).count(),
         "carriers": url_for("people.index", where=str(has_it)),
-        "values": samples.values(session, here.workspace.id, entry.name),
+        "values": _shown(here, entry.name, samples.values(session, here.workspace.id, entry.name)),
         "preview": type_changes.preview(session, here.workspace, entry.name, asked) if is_to_change else None,
         "asked": asked,
     }
@@ -166,7 +177,7 @@ def _of_customers(session: Session, here: Place, entry: DictionaryEntry) -> dict
 
 def _of_event(session: Session, here: Place, entry: DictionaryEntry) -> dict[str, Any]:
     latest = samples.latest(session, here.workspace.id, entry.event_name)
-    told = samples.of_events(latest, [entry.name])[entry.name]
+    told = _covered(here, samples.of_events(latest, [entry.name]))[entry.name]
     asked = request.args.get("type", "")
     is_to_change = asked in type_changes.choices(entry.event_name, entry.name)
     return {
@@ -202,7 +213,7 @@ def event() -> str:
         is_last=number * dictionary.PAGE_SIZE >= page.number,
         types={one: type_ for (_, one), type_ in types.items()},
         looked_at=len(latest),
-        told=samples.of_events(latest, names),
+        told=_covered(here, samples.of_events(latest, names)),
         doers=url_for("people.index", where=str(Did(name))),
         entry_link=entry_link,
         **shown,

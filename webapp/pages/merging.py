@@ -7,10 +7,10 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp import customers, evidence, merges, search
+from webapp import audit, customers, evidence, merges, search
 from webapp.db import database
 from webapp.models import Customer, Merge
-from webapp.pages.guards import place
+from webapp.pages.guards import place, who
 
 door = Blueprint("merging", __name__, url_prefix="/customers/<growlytics_id>/merges")
 
@@ -39,7 +39,7 @@ def merge(growlytics_id: str) -> ResponseReturnValue:
         customer = _person(session, growlytics_id)
         other = _person(session, request.form.get("with", ""))
         made = merges.by_hand(session, place().workspace, place().user_id, customer.id, other.id)
-        return _outcome(session, customer, made)
+        return _noted(session, "merge.created", _outcome(session, customer, made))
 
     try:
         done = database().transact(work)
@@ -56,7 +56,8 @@ def undo(growlytics_id: str, merge_id: int) -> ResponseReturnValue:
 
     def work(session: Session) -> _Outcome:
         customer = _person(session, growlytics_id)
-        return _outcome(session, customer, merges.undo(session, place().workspace, place().user_id, merge_id))
+        undone = merges.undo(session, place().workspace, place().user_id, merge_id)
+        return _noted(session, "merge.undone", _outcome(session, customer, undone))
 
     done = database().transact(work)
     if done.are_one:
@@ -72,7 +73,8 @@ def redo(growlytics_id: str, merge_id: int) -> ResponseReturnValue:
 
     def work(session: Session) -> _Outcome:
         customer = _person(session, growlytics_id)
-        return _outcome(session, customer, merges.redo(session, place().workspace, merge_id))
+        renewed = merges.redo(session, place().workspace, merge_id)
+        return _noted(session, "merge.renewed", _outcome(session, customer, renewed))
 
     done = database().transact(work)
     if done.are_one:
@@ -85,15 +87,24 @@ def redo(growlytics_id: str, merge_id: int) -> ResponseReturnValue:
 @door.post("/resumption")
 def resume(growlytics_id: str) -> ResponseReturnValue:
     """Let logins join visitors with this customer again."""
-    database().transact(lambda session: merges.resume(session, _person(session, growlytics_id).id))
+
+    def work(session: Session) -> None:
+        customer = _person(session, growlytics_id)
+        merges.resume(session, customer.id)
+        audit.note(session, who(), "merging.resumed", customer.growlytics_id)
+
+    database().transact(work)
     flash("Logins join visitors with this customer again.")
     return redirect(url_for("profile.show", growlytics_id=growlytics_id))
 
 
 class _Outcome(NamedTuple):
-    """What has become of a merge: the Growlytics ID of its member, whether the two are one, where to go on."""
+    """What has become of a merge: the Growlytics IDs of its member and its target, whether the two are one, where to
+    go on.
+    """
 
     member: str
+    target: str
     are_one: bool
     profile: str
 
@@ -105,7 +116,13 @@ def _outcome(session: Session, customer: Customer, merge: Merge) -> _Outcome:
     here, member, target = map({row.id: row for row in session.scalars(query)}.__getitem__, ids)
     root = here if here.root_id is None else session.get_one(Customer, here.root_id, populate_existing=True)
     are_one = (member.root_id or member.id) == (target.root_id or target.id)
-    return _Outcome(member.growlytics_id, are_one, url_for("profile.show", growlytics_id=root.growlytics_id))
+    profile = url_for("profile.show", growlytics_id=root.growlytics_id)
+    return _Outcome(member.growlytics_id, target.growlytics_id, are_one, profile)
+
+
+def _noted(session: Session, action: str, outcome: _Outcome) -> _Outcome:
+    audit.note(session, who(), action, outcome.target, other=outcome.member)
+    return outcome
 
 
 def _person(session: Session, growlytics_id: str) -> Customer:

@@ -6,11 +6,11 @@ from flask import Blueprint, abort, flash, redirect, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webapp import notes, tags
+from webapp import audit, notes, tags
 from webapp.db import database
 from webapp.models import Note
 from webapp.pages import addresses, panels
-from webapp.pages.guards import Place, place
+from webapp.pages.guards import Place, place, who
 from webapp.pages.panels import Person
 
 door = Blueprint("noting", __name__, url_prefix="/customers/<growlytics_id>")
@@ -25,6 +25,7 @@ def add(growlytics_id: str) -> ResponseReturnValue:
 
     def work(session: Session, whose: Person) -> None:
         notes.add(session, whose.ids, whose.customer.id, user_id, text)
+        _noted(session, "note.added", whose)
 
     return _done(growlytics_id, work)
 
@@ -36,6 +37,7 @@ def change(growlytics_id: str, note_id: int) -> ResponseReturnValue:
 
     def work(session: Session, whose: Person) -> None:
         notes.change(_own(session, here, whose, note_id), here.user_id, text)
+        _noted(session, "note.changed", whose)
 
     return _done(growlytics_id, work)
 
@@ -44,7 +46,12 @@ def change(growlytics_id: str, note_id: int) -> ResponseReturnValue:
 def remove(growlytics_id: str, note_id: int) -> ResponseReturnValue:
     """Delete a note: for its author and administrators."""
     here = place()
-    return _done(growlytics_id, lambda session, whose: session.delete(_own(session, here, whose, note_id)))
+
+    def work(session: Session, whose: Person) -> None:
+        session.delete(_own(session, here, whose, note_id))
+        _noted(session, "note.removed", whose)
+
+    return _done(growlytics_id, work)
 
 
 @door.post("/tags")
@@ -53,7 +60,8 @@ def tag(growlytics_id: str) -> ResponseReturnValue:
     text, user_id = request.form.get("tag", ""), place().user_id
 
     def work(session: Session, whose: Person) -> None:
-        tags.add(session, whose.customer, whose.ids, user_id, text)
+        if tags.add(session, whose.customer, whose.ids, user_id, text):
+            _noted(session, "tag.added", whose, tag=tags.fold(text))
 
     return _done(growlytics_id, work, "summary")
 
@@ -62,7 +70,16 @@ def tag(growlytics_id: str) -> ResponseReturnValue:
 def untag(growlytics_id: str) -> ResponseReturnValue:
     """Take a tag off the person."""
     text = request.form.get("tag", "")
-    return _done(growlytics_id, lambda session, whose: tags.remove(session, whose.ids, text), "summary")
+
+    def work(session: Session, whose: Person) -> None:
+        if tags.remove(session, whose.ids, text):
+            _noted(session, "tag.removed", whose, tag=tags.fold(text))
+
+    return _done(growlytics_id, work, "summary")
+
+
+def _noted(session: Session, action: str, whose: Person, **details: str) -> None:
+    audit.note(session, who(), action, whose.customer.growlytics_id, **details)
 
 
 def _own(session: Session, here: Place, whose: Person, note_id: int) -> Note:

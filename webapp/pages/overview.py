@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from webapp import alerts, clock, counts, customers, overview, recounts, workspaces
-from webapp.conditions import Did, Range, Seen
+from webapp.conditions import Did, Range, Seen, Visited
 from webapp.counts import Kind
 from webapp.db import database
 from webapp.overview import Compared, Days
@@ -103,7 +103,7 @@ def _common(session: Session, here: Place, asked: Asked) -> dict[str, Any]:
         "choices": CHOICES,
         "named": NAMED,
         "link": link,
-        "performers": lambda name: _performers(name, asked),
+        "counted": lambda kind, name: _counted(kind, name, asked),
         "recounting": recounts.progress(session, here.workspace.id),
         "time_zone": workspaces.zone(here.workspace),
         "today": counts.date_of(counts.day_of(clock.now(), workspaces.zone(here.workspace))),
@@ -202,9 +202,11 @@ def link(page: str, asked: Asked, kind: str | None = None, name: str = "") -> st
     return f"{url_for(f'overview.{page}', kind=kind)}?{urlencode(pairs)}"
 
 
-def _performers(name: str, asked: Asked) -> str:
-    """The list of those who did something in these days."""
-    return _people(("where", str(Did(name, range=Range(*asked.dates)))))
+def _counted(kind: Kind, name: str, asked: Asked) -> str:
+    """The list of those who did something in these days, or whose visits began so."""
+    days = Range(*asked.dates)
+    where = Did(name, range=days) if kind == "event" else Visited("by" if kind == "source" else "in", name, days)
+    return _people(("where", str(where)))
 
 
 def _people(*pairs: tuple[str, str]) -> str:

@@ -44,11 +44,30 @@ PAGES = (
 )
 SETTINGS = (
     Spot(
-        "Workspace", "settings.workspace", "building-2", "settings name time zone region orders merging", is_admins=True
+        "Workspace",
+        "settings.workspace",
+        "building-2",
+        "settings name time zone region orders merging masking viewers",
+        is_admins=True,
     ),
     Spot("Website", "website.show", "globe", "settings sdk snippet origins signed logins browser", is_admins=True),
-    Spot("API keys", "settings.api_keys", "key-round", "settings server browser create revoke", is_admins=True),
-    Spot("Account", "account.show", "user-round", "settings password"),
+    Spot(
+        "API keys",
+        "api_keys.index",
+        "key-round",
+        "settings server browser read create rotate revoke limit",
+        is_admins=True,
+    ),
+    Spot("People", "members.show", "users", "settings members roles invite invitations team", is_admins=True),
+    Spot("Audit log", "audit.show", "history", "settings who did what when changes export", is_admins=True),
+    Spot(
+        "Account",
+        "account.show",
+        "user-round",
+        "settings password logins sessions leave workspaces single sign-on linked openid",
+    ),
+    Spot("Second factor", "second_factor.show", "smartphone", "settings account two-factor totp codes recovery"),
+    Spot("New workspace", "founding.form", "building-2", "make create another workspace", is_admins=True),
 )
 
 
@@ -81,7 +100,7 @@ def _found(here: Place, text: str) -> dict[str, Any]:
     has_more = False
     if text:
         with database().read() as session:
-            found = search.find(session, here.workspace, text)
+            found = search.find(session, here.workspace, text, is_masked=here.masks)
             named = [one for one in segments.of_workspace(session, here.workspace.id) if _matches(one.name, text)]
         hits, has_more = found.hits[:_MOST_HITS], found.has_more or len(found.hits) > _MOST_HITS
         links = [SegmentLink(one.name, segment_link(one)) for one in named[:_MOST_SEGMENTS]]
@@ -95,6 +114,12 @@ def pages(here: Place, text: str = "") -> list[Group]:
         for title, spots in (("Pages", PAGES), ("Settings", SETTINGS))
     ]
     return [one for one in groups if one.spots]
+
+
+def same_page(there: Place, endpoint: str) -> str:
+    """The endpoint of a page in another workspace: the same where every workspace has it, else the customers."""
+    same = [one for one in (*PAGES, *SETTINGS) if one.endpoint == endpoint and _may_see(there, one)]
+    return same[0].endpoint if same else "people.index"
 
 
 def _may_see(here: Place, spot: Spot) -> bool:

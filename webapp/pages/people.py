@@ -2,18 +2,18 @@
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webapp import clock, columns, customers, exports, htmx, search, segments, tags, views
-from webapp.conditions import COMPARISONS, Compared, Did, Having, Tagged
+from webapp import audit, clock, columns, customers, exports, htmx, masking, search, segments, tags, views
+from webapp.conditions import COMPARISONS, Compared, Did, Having, Tagged, Visited
 from webapp.cursors import Cursor
 from webapp.db import database
 from webapp.models import Segment
-from webapp.pages.guards import Place, place
+from webapp.pages.guards import Place, place, who
 from webapp.roster import Beside, Page
 from webapp.views import View
 
@@ -21,7 +21,8 @@ door = Blueprint("people", __name__, url_prefix="/customers")
 
 # Fields of the forms on the page, which become a filter or a column in the URL.
 _ADDING = {
-    "attribute", "comparison", "value", "event", "performed", "times", "seen", "from", "to", "days", "tagged", "tag",
+    "attribute", "comparison", "value", "event", "performed", "times", "seen", "came", "origin", "from", "to", "days",
+    "tagged", "tag",
 }  # fmt: skip
 
 
@@ -38,7 +39,7 @@ def index() -> ResponseReturnValue:
             return _getting_started()
         if htmx.wants("getting-started"):
             return htmx.go(url_for("people.index"))
-        view = views.parse(session, here.workspace, request.args)
+        view = views.parse(session, here.workspace, request.args, is_masked=here.masks)
         if "choose" in request.args:
             return redirect(link(_with_another(view), _segment_id()))
         shown = _shown(session, here, view)
@@ -56,17 +57,21 @@ def export() -> ResponseReturnValue:
     """Every customer of a view as CSV. A view with a filter that can't be used isn't exported without it."""
     here, base = place(), database()
     with base.read() as session:
-        view = views.parse(session, here.workspace, request.args)
+        view = views.parse(session, here.workspace, request.args, is_masked=here.masks)
     if view.wrong:
         abort(400, f"“{view.wrong[0].text}”: {view.wrong[0].why}.")
+    with base.read() as session:
+        noted = exports.noted(view, view.roster(session, here.workspace).count())
+    base.transact(lambda session: audit.note(session, who(), "customers.exported", **noted))
     today = datetime.fromtimestamp(clock.now() / 1000, here.zone).date()
     headers = {"Content-Disposition": f'attachment; filename="customers-{today}.csv"', "Cache-Control": "no-store"}
-    return Response(exports.pieces(base, here.workspace, view), mimetype="text/csv", headers=headers)
+    pieces = exports.pieces(base, here.workspace, view, is_masked=here.masks)
+    return Response(pieces, mimetype="text/csv", headers=headers)
 
 
 def _found(here: Place, text: str) -> str:
     with database().read() as session:
-        found = search.find(session, here.workspace, text)
+        found = search.find(session, here.workspace, text, is_masked=here.masks)
     shown = columns.parse(())
     return _list(hits=found.hits, has_more=found.has_more, q=text, shown=shown, **_segments(here, None))
 
@@ -75,7 +80,8 @@ def _shown(session: Session, here: Place, view: View) -> dict[str, Any]:
     beside = Beside(Cursor.parse(request.args.get("older_than")), Cursor.parse(request.args.get("newer_than")))
     roster = view.roster(session, here.workspace)
     page = roster.page(view.order, beside)
-    values = columns.values(session, here.workspace, [one.id for one in page.rows], view.columns)
+    ids = [one.id for one in page.rows]
+    values = columns.values(session, here.workspace, ids, view.columns, is_masked=here.masks)
     return {
         "page": page,
         "total": roster.count(len(page.rows)),
@@ -111,7 +117,7 @@ def _segments(here: Place, view: View | None) -> dict[str, Any]:
         found = segments.of_workspace(session, here.workspace.id)
     segments.refresh(database(), here.workspace, found)
     current = next((one for one in found if view is not None and one.id == _segment_id()), None)
-    is_changed = current is not None and view is not None and current.query != view.query
+    is_changed = current is not None and view is not None and not _is_same(_query_of(current), view.query)
     return {"segments": found, "segment": current, "is_changed": is_changed, "link": link, "segment_link": segment_link}
 
 
@@ -131,7 +137,17 @@ def link(view: View, segment_id: int | None = None, beside: Beside | None = None
 
 def segment_link(segment: Segment) -> str:
     """The address of a segment: of its view, and of itself."""
-    return f"{url_for('people.index')}?{segment.query}&segment={segment.id}"
+    return f"{url_for('people.index')}?{_query_of(segment)}&segment={segment.id}"
+
+
+def _query_of(segment: Segment) -> str:
+    """What it shows, as far as whoever asks may know it."""
+    return masking.segment_query(segment.query) if place().masks else segment.query
+
+
+def _is_same(query: str, other: str) -> bool:
+    """Whether two queries say the same; filters that aren't applied stand behind the others."""
+    return sorted(parse_qsl(query)) == sorted(parse_qsl(other))
 
 
 def _address(pairs: list[tuple[str, str]]) -> str:
@@ -145,23 +161,48 @@ def _kept(fields: set[str]) -> list[tuple[str, str]]:
 
 def _added() -> str | None:
     """The filter that a form adds, as it stands in URLs; whether it is right is told by the list."""
-    said = request.args
-    if "comparison" in said:
-        attribute, comparison = said.get("attribute", "").strip(), said["comparison"]
-        if comparison in {"has", "lacks"}:
-            return str(Having(attribute, comparison == "has"))
-        known = next((one for one in COMPARISONS if one == comparison), COMPARISONS[0])
-        return str(Compared(attribute, known, said.get("value", "").strip()))
-    if "performed" in said:
-        times = said.get("times", "").strip() or "1"
-        number = int(times) if times.isdecimal() and len(times) < 10 else 0
-        return f"{Did(said.get('event', '').strip(), number, said['performed'] != 'not')}{_range()}"
-    if "seen" in said:
-        words = {"first": "first seen", "created": "created"}.get(said["seen"], "last seen")
-        return f"{words}{_range()}"
-    if "tagged" in said:
-        return str(Tagged(tags.fold(said.get("tag", "")), said["tagged"] != "not"))
-    return None
+    return next((form() for field, form in _FORMS.items() if field in request.args), None)
+
+
+def _said(field: str) -> str:
+    return request.args.get(field, "").strip()
+
+
+def _by_attribute() -> str:
+    attribute, comparison = _said("attribute"), _said("comparison")
+    if comparison in {"has", "lacks"}:
+        return str(Having(attribute, comparison == "has"))
+    known = next((one for one in COMPARISONS if one == comparison), COMPARISONS[0])
+    return str(Compared(attribute, known, _said("value")))
+
+
+def _by_event() -> str:
+    times = _said("times") or "1"
+    number = int(times) if times.isdecimal() and len(times) < 10 else 0
+    return f"{Did(_said('event'), number, _said('performed') != 'not')}{_range()}"
+
+
+def _by_time() -> str:
+    words = {"first": "first seen", "created": "created"}.get(_said("seen"), "last seen")
+    return f"{words}{_range()}"
+
+
+def _by_visit() -> str:
+    return f"{Visited('in' if _said('came') == 'in' else 'by', _said('origin'))}{_range()}"
+
+
+def _by_tag() -> str:
+    return str(Tagged(tags.fold(_said("tag")), _said("tagged") != "not"))
+
+
+# By a field that only this form has.
+_FORMS = {
+    "comparison": _by_attribute,
+    "performed": _by_event,
+    "seen": _by_time,
+    "came": _by_visit,
+    "tagged": _by_tag,
+}
 
 
 def _range() -> str:

@@ -2,11 +2,12 @@
 
 from flask import Blueprint, flash, redirect, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
-from webapp import customers, pins
+from webapp import audit, customers, pins
 from webapp.db import database
 from webapp.pages import addresses
-from webapp.pages.guards import place
+from webapp.pages.guards import place, who
 
 door = Blueprint("pinning", __name__, url_prefix="/customers/<growlytics_id>/pins")
 
@@ -15,8 +16,13 @@ door = Blueprint("pinning", __name__, url_prefix="/customers/<growlytics_id>/pin
 def pin(growlytics_id: str) -> ResponseReturnValue:
     """Pin an attribute for the whole workspace."""
     workspace_id, name = place().workspace.id, request.form.get("name", "")
+
+    def work(session: Session) -> None:
+        if pins.add(session, workspace_id, name):
+            audit.note(session, who(), "attribute.pinned", name)
+
     try:
-        database().transact(lambda session: pins.add(session, workspace_id, name))
+        database().transact(work)
     except pins.ImpossibleError as error:
         flash(str(error), "trouble")
     return _back(growlytics_id)
@@ -26,7 +32,12 @@ def pin(growlytics_id: str) -> ResponseReturnValue:
 def unpin(growlytics_id: str) -> ResponseReturnValue:
     """Let an attribute stand among the others again."""
     workspace_id, name = place().workspace.id, request.form.get("name", "")
-    database().transact(lambda session: pins.remove(session, workspace_id, name))
+
+    def work(session: Session) -> None:
+        if pins.remove(session, workspace_id, name):
+            audit.note(session, who(), "attribute.unpinned", name)
+
+    database().transact(work)
     return _back(growlytics_id)
 
 

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webapp import attributes, events, evidence, htmx
+from webapp import attributes, events, evidence, htmx, masking
 from webapp.cursors import Cursor
 from webapp.db import database
 from webapp.models import Customer
@@ -68,7 +68,8 @@ def _to_person(session: Session, member: Customer) -> ResponseReturnValue:
 def _summary(session: Session, here: Place, person: Person) -> dict[str, Any]:
     tags = note_list.tags_of(session, here, person)
     if person.as_of is None:
-        return {**tags, "known": {name: getattr(person.customer, name) for name in RESERVED}}
+        known = masking.covered(person.customer) if here.masks else person.customer
+        return {**tags, "known": {name: getattr(known, name) for name in RESERVED}}
     then = shared.attribute_values(session, here, person)
     return {**tags, "known": {one.name: one.value for one in then if one.name in RESERVED}}
 
@@ -140,4 +141,5 @@ def event(growlytics_id: str, cursor: str) -> ResponseReturnValue:
     here = place()
     with database().read() as session:
         person = panels.person(session, here, growlytics_id)
-        return jsonify(events.find(session, here.workspace.id, person.ids, Cursor.parse(cursor)).body)
+        found = events.find(session, here.workspace.id, person.ids, Cursor.parse(cursor))
+    return jsonify((masking.covered(found) if here.masks else found).body)

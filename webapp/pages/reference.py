@@ -52,6 +52,8 @@ def endpoint(path: str) -> str:
 def try_it(path: str) -> ResponseReturnValue:
     """What the endpoint would do with the body of the form: nothing is stored."""
     described = _found(path)
+    if described.is_asked:  # there is no dry run of a question
+        abort(404)
     body = request.form.get("body", "").replace("\r\n", "\n")
     house: House = current_app.extensions["house"]
     found = trials.answer(
@@ -80,7 +82,7 @@ def _answer(found: Reply) -> Answer:
 
 def _page(template: str, described: Described | None = None, **shown: Any) -> str:
     with database().read() as session:
-        usable = [one for one in keys.of_workspace(session, place().workspace.id) if one.revoked_at is None]
+        usable = [one for one in keys.of_workspace(session, place().workspace.id) if keys.is_usable(one)]
     asked = request.args.get("language", "")
     chosen = asked if asked in LANGUAGES else next(iter(LANGUAGES))
     if described is not None:
@@ -103,7 +105,7 @@ def _code(described: Described, language: str, usable: list[ApiKey]) -> str:
         body["key"] = public
     allowed = next(iter(origins.parse(place().workspace.allowed_origins)[0]), _ORIGIN)
     return render_template(
-        f"reference/samples/{language}.txt",
+        f"reference/samples/{'asked/' if described.is_asked else ''}{language}.txt",
         url=f"{_host()}{described.path}",
         body=samples.as_python(body) if language == "python" else samples.as_json(body),
         origin=allowed.replace("*", "www") if described.is_for_browsers else None,

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 from flask import Blueprint, current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
-from webapp import refused, replay
+from webapp import audit, refused, replay
 from webapp.db import database
 from webapp.filters import plural
-from webapp.pages.guards import place
+from webapp.pages.guards import place, who
 from webapp.pages.refused import ONE, page
 from webapp.refused import Sample
 from webapp.replay import Result
@@ -45,7 +46,12 @@ def send_again(reason_id: str) -> ResponseReturnValue:
 def dismiss(reason_id: str) -> ResponseReturnValue:
     """Drop a reason with all that is kept of it."""
     workspace_id = place().workspace.id
-    database().transact(lambda session: refused.dismiss(session, workspace_id, reason_id))
+
+    def work(session: Session) -> None:
+        refused.dismiss(session, workspace_id, reason_id)
+        audit.note(session, who(), "refused.dismissed", reason_id)
+
+    database().transact(work)
     flash("Dismissed. It appears again when it happens again.")
     return redirect(url_for("refused.index"), 303)
 
@@ -57,6 +63,8 @@ def _sent(reason_id: str, *, is_rehearsal: bool) -> list[tuple[Sample, Result]]:
         group = refused.get(session, here.workspace.id, reason_id)
         samples = refused.samples(session, group)
     chosen = [one for one in samples if name in {"", str(one.row.digest)}]
+    if chosen and not is_rehearsal:
+        database().transact(lambda session: replay.note(session, who(), group, len(chosen)))
     house = current_app.extensions["house"]
     return replay.several(house, here.workspace, group, chosen, is_rehearsal=is_rehearsal)
 

@@ -2,12 +2,14 @@
 
 from flask import Blueprint, flash, redirect, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
-from webapp import filters, type_changes
+from webapp import audit, dictionary, filters, type_changes
 from webapp.db import database
 from webapp.dictionary import CUSTOMER
+from webapp.models import TypeChange
 from webapp.pages.data import converter, entry_link
-from webapp.pages.guards import place
+from webapp.pages.guards import place, who
 
 door = Blueprint("retyping", __name__, url_prefix="/data/types")
 
@@ -19,6 +21,7 @@ def change() -> ResponseReturnValue:
     try:
         with database().write() as session:
             began = type_changes.start(session, here.workspace.id, here.user_id, key, request.form.get("type", ""))
+            _noted(session, "type.changed", began)
     except type_changes.WrongError as error:
         flash(filters.sentence(error), "trouble")
     else:
@@ -35,6 +38,7 @@ def take_back(id_: int) -> ResponseReturnValue:
     try:
         with database().write() as session:
             began = type_changes.take_back(session, here.workspace.id, here.user_id, id_)
+            _noted(session, "type.restored", began)
     except type_changes.WrongError as error:
         flash(filters.sentence(error), "trouble")
         with database().read() as session:
@@ -44,3 +48,8 @@ def take_back(id_: int) -> ResponseReturnValue:
         if began.ended_at is None:
             converter().wake()
     return redirect(entry_link(began.event_name, began.name), 303)
+
+
+def _noted(session: Session, action: str, began: TypeChange) -> None:
+    entry = dictionary.named(began.event_name, began.name)
+    audit.note(session, who(), action, began.name, former=began.former, type=began.type, **entry)

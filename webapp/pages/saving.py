@@ -4,9 +4,9 @@ from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webapp import filters, segments, views
+from webapp import audit, filters, segments, views
 from webapp.db import database
-from webapp.pages.guards import place
+from webapp.pages.guards import place, who
 from webapp.pages.people import link, segment_link
 from webapp.segments import WrongError
 from webapp.views import View
@@ -22,6 +22,7 @@ def create() -> ResponseReturnValue:
     try:
         with database().write() as session:
             segment = segments.create(session, place().workspace.id, request.form.get("name", ""), _query(view))
+            audit.note(session, who(), "segment.created", segment.name)
     except WrongError as error:
         flash(filters.sentence(error), "trouble")
         return redirect(link(view))
@@ -35,7 +36,9 @@ def rename(id_: int) -> ResponseReturnValue:
     try:
         with database().write() as session:
             segment = segments.find(session, place().workspace.id, id_)
+            former = segment.name
             segments.rename(session, segment, request.form.get("name", ""))
+            audit.note(session, who(), "segment.renamed", former, name=segment.name)
     except WrongError as error:
         flash(filters.sentence(error), "trouble")
         with database().read() as session:
@@ -52,6 +55,7 @@ def replace(id_: int) -> ResponseReturnValue:
         with database().write() as session:
             segment = segments.find(session, place().workspace.id, id_)
             segments.replace(segment, _query(view))
+            audit.note(session, who(), "segment.replaced", segment.name)
     except WrongError as error:
         flash(filters.sentence(error), "trouble")
         return redirect(link(view, id_))
@@ -65,6 +69,7 @@ def delete(id_: int) -> ResponseReturnValue:
     with database().write() as session:
         segment = segments.find(session, place().workspace.id, id_)
         session.delete(segment)
+        audit.note(session, who(), "segment.deleted", segment.name)
     flash(f"Segment “{segment.name}” is deleted.")
     return redirect(url_for("people.index"))
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from webapp import attributes, devices, events, visits
+from webapp import attributes, devices, events, masking, visits
 from webapp.pages.guards import Place
 from webapp.pages.panels import Person
 
@@ -28,8 +28,9 @@ def once(read: Callable[[Session, Place, Person], Found]) -> Callable[[Session, 
 
 @once
 def attribute_values(session: Session, here: Place, person: Person) -> list[attributes.Shown]:
-    """All attributes, as they were at the moment that the page shows."""
-    return attributes.of_person(session, here.workspace.id, person.ids, person.as_of)
+    """All attributes, as they were at the moment that the page shows, and as far as they may be seen."""
+    found = attributes.of_person(session, here.workspace.id, person.ids, person.as_of)
+    return [masking.covered(one) for one in found] if here.masks else found
 
 
 @once

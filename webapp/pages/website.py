@@ -8,12 +8,13 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webapp import clock, filters, htmx, keys, origins, workspaces
+from webapp import audit, clock, filters, htmx, keys, origins, workspaces
 from webapp.db import database
 from webapp.house import House
+from webapp.keys import Listed
 from webapp.models import ApiKey, Workspace
 from webapp.origins import Stranger
-from webapp.pages.guards import place
+from webapp.pages.guards import place, who
 
 door = Blueprint("website", __name__, url_prefix="/settings/website")
 
@@ -69,7 +70,11 @@ def change_origins() -> ResponseReturnValue:
     if faults:
         return _page(given_origins=given, faults=faults), 422
     with database().write() as session:
-        _workspace(session).allowed_origins = "\n".join(found)
+        workspace = _workspace(session)
+        changes = audit.lines(workspace.allowed_origins.splitlines(), found)
+        workspace.allowed_origins = "\n".join(found)
+        if changes:
+            audit.note(session, who(), "origins.changed", **changes)
     flash("Allowed origins saved.")
     return _back()
 
@@ -86,6 +91,7 @@ def allow_origin() -> ResponseReturnValue:
         found, faults = origins.parse(f"{workspace.allowed_origins}\n{origin}")
         if not faults:
             workspace.allowed_origins = "\n".join(found)
+            audit.note(session, who(), "origins.changed", added=[origin])
     if faults:
         flash(faults[0], "trouble")
     else:
@@ -98,7 +104,9 @@ def create_key() -> ResponseReturnValue:
     """Make the first browser key; where there is one already, that will do."""
     with database().write() as session:
         found = usable(keys.of_workspace(session, place().workspace.id))
-        key = found[0] if found else keys.create(session, place().workspace.id, FIRST_KEY, "browser")[0]
+        key = found[0].row if found else keys.create(session, place().workspace.id, FIRST_KEY, "browser")[0]
+        if not found:
+            audit.note(session, who(), "key.created", key.public_id, name=key.name, kind=key.kind)
     return redirect(url_for("website.show", key=key.public_id))
 
 
@@ -108,13 +116,15 @@ def change_signing(public_id: str) -> ResponseReturnValue:
     is_wanted = request.form.get("wants_signature") == "yes"
     with database().write() as session:
         candidates = usable(keys.of_workspace(session, place().workspace.id))
-        key = next((one for one in candidates if one.public_id == public_id), None)
+        key = next((one.row for one in candidates if one.row.public_id == public_id), None)
         if key is None:
             raise keys.NotFoundError(public_id)
         key.wants_signature = is_wanted
+        _note_signing(session, key)
         workspace = _workspace(session)
         if is_wanted and workspace.login_secret is None:
             workspaces.new_login_secret(session, workspace)
+            audit.note(session, who(), "secret.created")
     logins = "only signed logins" if is_wanted else "logins without a signature too"
     flash(f"The key “{key.name}” takes {logins} from now on.")
     return _back()
@@ -127,6 +137,7 @@ def replace_secret() -> ResponseReturnValue:
         workspace = _workspace(session)
         was_there = workspace.login_secret is not None
         workspaces.new_login_secret(session, workspace)
+        audit.note(session, who(), "secret.replaced" if was_there else "secret.created")
     # The secret isn't shown by this answer: whoever reloaded it would replace the secret once more.
     flash("The secret is replaced. Signatures by the former one are refused." if was_there else "The secret is made.")
     return _back()
@@ -135,15 +146,18 @@ def replace_secret() -> ResponseReturnValue:
 @door.post("/secret/showing")
 def show_secret() -> ResponseReturnValue:
     """The page with the secret, which stands in no address and isn't shown unless somebody asks for it."""
+    database().transact(lambda session: audit.note(session, who(), "secret.shown"))
     return _page(secret=place().workspace.login_secret)
 
 
 def _page(**shown: Any) -> str:
     workspace, found = place().workspace, _browser_keys()
-    chosen = next((one for one in found if one.public_id == request.args.get("key")), found[0] if found else None)
+    offered = [one.row for one in found if one.successor is None]
+    chosen = _chosen(found, request.args.get("key", "")) or (offered[0] if offered else None)
     return render_template(
         "settings/website.html",
         keys=found,
+        offered=offered,
         chosen=chosen,
         snippet=chosen and f"<script>\n{snippet(chosen)}\n</script>",
         heard=_heard(workspace, found),
@@ -154,24 +168,41 @@ def _page(**shown: Any) -> str:
     )
 
 
+def _chosen(found: Sequence[Listed], public_id: str) -> ApiKey | None:
+    """The key with this id, or the one that has taken its place by now; None where neither is there."""
+    by_id = {one.row.public_id: one for one in found}
+    one = by_id.get(public_id)
+    while one is not None and one.successor is not None:
+        one = by_id.get(one.successor.public_id)
+    return None if one is None else one.row
+
+
 def snippet(key: ApiKey) -> str:
     """The lines of JavaScript that a shop's pages need, with the reader's host and this browser key."""
     return render_template("settings/snippet.js", host=request.host_url.rstrip("/"), key=key.public_text)
 
 
-def _browser_keys() -> list[ApiKey]:
+def _browser_keys() -> list[Listed]:
     with database().read() as session:
         return usable(keys.of_workspace(session, place().workspace.id))
 
 
-def usable(found: Sequence[ApiKey]) -> list[ApiKey]:
-    """The browser keys among these that aren't revoked, the oldest first: another one doesn't change the snippet."""
-    return sorted((one for one in found if one.kind == "browser" and one.revoked_at is None), key=lambda one: one.id)
+def usable(found: Sequence[ApiKey]) -> list[Listed]:
+    """The browser keys among all keys of a workspace that can be used, those first that no other has replaced.
+
+    The oldest comes first: another one doesn't change the snippet.
+    """
+    browsers = [one for one in keys.listed(found) if one.row.kind == "browser" and keys.is_usable(one.row)]
+    return sorted(browsers, key=lambda one: (one.successor is not None, one.row.id))
 
 
-def _heard(workspace: Workspace, found: Sequence[ApiKey]) -> Heard:
-    times = sorted(((one.last_used_at, one.name) for one in found if one.last_used_at is not None), reverse=True)
-    uses = [Use(name, at, _ago(at)) for at, name in times]
+def _heard(workspace: Workspace, found: Sequence[Listed]) -> Heard:
+    times = [
+        (one.row.last_used_at, f"{one.row.name} (replaced)" if one.successor else one.row.name)
+        for one in found
+        if one.row.last_used_at is not None
+    ]
+    uses = [Use(name, at, _ago(at)) for at, name in sorted(times, reverse=True)]
     is_recent = bool(uses) and uses[0].at > clock.now() - clock.HOUR
     house: House = current_app.extensions["house"]
     strangers = [
@@ -190,6 +221,11 @@ def _ago(at: int) -> str:
 
 def _workspace(session: Session) -> Workspace:
     return session.get_one(Workspace, place().workspace.id)
+
+
+def _note_signing(session: Session, key: ApiKey) -> None:
+    action = "signing.required" if key.wants_signature else "signing.waived"
+    audit.note(session, who(), action, key.public_id, name=key.name)
 
 
 def _back() -> ResponseReturnValue:

@@ -23,7 +23,7 @@ LIMITS = (
         "An Idempotency-Key",
         f"{LONGEST_IDEMPOTENCY_KEY} characters; recognised for {KEY_LIFETIME // clock.DAY} days",
     ),
-    ("Requests of a server", "no limit"),
+    ("Requests with a key", "no limit, unless the key has one; a batch is one request, a dry run is one too"),
     (
         "Requests with a browser key",
         f"{keys.REQUESTS_A_MINUTE} a minute from one address, unless the key says otherwise",
@@ -33,14 +33,14 @@ LIMITS = (
 STATUSES = {
     200: "Committed and synced to disk; of a dry run, what would be.",
     400: "The body was cut off on the way.",
-    401: "The key is missing, not valid or revoked, or of the other kind.",
+    401: "The key is missing, not valid, revoked or at its end, or of another kind.",
     403: "The page’s origin isn’t one that the workspace allows (browser keys).",
     404: "There is no such endpoint.",
-    405: "It wasn’t a POST.",
+    405: "It wasn’t a POST, or a GET where something is asked.",
     413: "The body is too large.",
     415: "A Content-Encoding other than gzip.",
     422: "Faults in the body, all of them told; nothing of the request is stored.",
-    429: "Too many requests with a browser key; Retry-After says when to go on.",
+    429: "Too many requests with a key that has a limit; nothing is stored, and Retry-After says when to go on.",
     500: "Our fault; nothing is stored, and requestId finds it in the server’s log.",
     503: "The database can’t be reached; send it again after Retry-After.",
     507: "The server’s disk is full; send it again after Retry-After.",
@@ -67,8 +67,8 @@ FAULTS = {
     "json.empty": "an empty body",
     "json.encoding": "not UTF-8",
     "json.invalid": "not JSON; the message tells line and column",
-    "key.invalid": "a key that is missing, not valid or revoked",
-    "key.kind": "a browser key where a server key is needed, or the other way round",
+    "key.invalid": "a key that is missing, not valid, revoked or at its end",
+    "key.kind": "a key of another kind than is needed: `valids`",
     "messages.max": "more messages than a body may have",
     "number.base": "not a number",
     "number.infinity": "a number too large to store",
@@ -79,7 +79,7 @@ FAULTS = {
     "object.max": "an object larger than allowed",
     "origin.refused": "a page whose origin isn’t allowed",
     "query.unknown": "a parameter of the query that is nearly one that is known",
-    "rate.max": "more requests than a browser key allows",
+    "rate.max": "more requests in a minute than the key may be used for, or one address may send with it: `limit`",
     "signature.invalid": "a login that is signed wrongly",
     "signature.required": "a login without the signature that the key wants",
     "string.base": "not a text",
@@ -99,6 +99,13 @@ RESULTS = {
     "refused": "Only in batches and browsers’ messages: it would be left out, for the faults in refused.",
 }
 
+# The headers of an answer with a key that has a limit.
+RATES = {
+    "RateLimit-Limit": "requests that are allowed in a minute",
+    "RateLimit-Remaining": "requests that are left of it",
+    "RateLimit-Reset": "seconds until all of them are allowed again",
+    "Retry-After": "with a 429: the same seconds",
+}
 ERROR = {
     "type": "ValidationError",
     "details": [

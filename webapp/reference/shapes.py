@@ -20,7 +20,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """An endpoint. `sample` makes a body that it takes, of a moment (epoch ms); `answer` is what it answers then."""
+    """An endpoint. `sample` makes a body that it takes, of a moment (epoch ms); `answer` is what it answers then.
+
+    `is_asked`: by GET, without a body; its fields are then those of the answer.
+    """
 
     path: str
     title: str
@@ -30,6 +33,7 @@ class Described:
     answer: dict[str, Any]
     notes: Sequence[str] = ()
     is_for_browsers: bool = False
+    is_asked: bool = False
 
 
 def optional(name: str, kind: Kind, words: str) -> Field:

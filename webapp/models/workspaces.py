@@ -1,0 +1,65 @@
+"""Workspaces, and the keys of their machines."""
+
+from typing import Literal
+
+from sqlalchemy import CheckConstraint, ForeignKey, Text, false, text, true
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.db import Base
+from webapp.models.columns import Exact, Long, Millis, PrimaryKey
+
+
+class Workspace(Base):
+    """One shop: the owner of customers, keys and attribute types."""
+
+    __tablename__ = "workspaces"
+
+    id: Mapped[PrimaryKey]
+    name: Mapped[Long]
+    time_zone: Mapped[Long]  # IANA name: for dates without a zone, and for the times on the pages
+    default_region: Mapped[Long]  # ISO 3166 alpha-2: for mobile numbers written without a country code
+    placeholder_ids: Mapped[Long | None]  # one refused customer id a line; NULL: the documented list
+    # So many anonymous profiles a System ID may take in within a day; past that its merging stops.
+    merges_a_day: Mapped[int] = mapped_column(default=20, server_default="20")
+    keeps_addresses: Mapped[bool] = mapped_column(default=True, server_default=true())  # shortened ones
+    allowed_origins: Mapped[Long] = mapped_column(default="", server_default=text("''"))  # of browser keys, one a line
+    login_secret: Mapped[Long | None]  # what a shop signs System IDs with, so that a page can't make one up
+    order_event: Mapped[Long | None]  # the event that is an order, and the attribute of it that is the amount;
+    amount_attribute: Mapped[Long | None]  # NULL: guessed
+    created_at: Mapped[Millis]
+    keeps_refused: Mapped[bool] = mapped_column(default=True, server_default=true())  # what was refused, to send again
+    types_version: Mapped[int] = mapped_column(default=0, server_default="0")  # how often a type has been changed
+    requires_second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())  # of its members
+    masking: Mapped[Long] = mapped_column(default="off", server_default=text("'off'"))  # masking.MODES
+
+
+class ApiKey(Base):
+    """A key with which a machine (`server`), or a page that anybody can read (`browser`), sends data to a workspace;
+
+    or with which a machine reads it (`read`).
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (CheckConstraint("kind IN ('server', 'browser', 'read')", name="known_kind"),)
+
+    id: Mapped[PrimaryKey]
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), index=True)
+    public_id: Mapped[Exact] = mapped_column(unique=True)  # the part of the key that finds this row
+    secret_hash: Mapped[Exact]  # SHA-256: the secret is random, so a slow hash would add nothing
+    name: Mapped[Long]
+    created_at: Mapped[Millis]
+    last_used_at: Mapped[Millis | None]
+    revoked_at: Mapped[Millis | None]
+    kind: Mapped[Literal["server", "browser", "read"]] = mapped_column(Text, default="server", server_default="server")
+    # Of browser keys: the whole key, which is no secret; whether a login needs a signature; how many requests a minute
+    # one address may send (NULL: any number).
+    public_text: Mapped[Long | None]
+    wants_signature: Mapped[bool] = mapped_column(default=False, server_default=false())
+    requests_a_minute: Mapped[int | None]
+    last_used_from: Mapped[Long | None]  # an address; of browser keys an origin, as an address would be a customer's
+    ends_at: Mapped[Millis | None]  # from then on it is refused; NULL: never
+    # The key that it has taken the place of: no two can take the place of one.
+    replaces_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"), unique=True)
+    rate_limit: Mapped[int | None]  # requests a minute with it, from wherever; NULL: any number
+
+    workspace: Mapped[Workspace] = relationship(lazy="joined", innerjoin=True)
