@@ -10,19 +10,19 @@ from sqlalchemy import update
 
 from tests.world import Shop, submit
 from webapp import clock, converting, dictionary
-from webapp.converting import Converter
+from webapp.background import Background
 from webapp.models import DailyCount, DictionaryEntry
 
 
 @pytest.fixture(autouse=True)
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[Converter]:
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[Background]:
     """Who was woken to work; the tests do the work themselves, when they want it done."""
-    found: list[Converter] = []
+    found: list[Background] = []
 
-    def wake(one: Converter) -> None:
+    def wake(one: Background) -> None:
         found.append(one)
 
-    monkeypatch.setattr(Converter, "wake", wake)
+    monkeypatch.setattr(Background, "wake", wake)
     return found
 
 
@@ -194,7 +194,7 @@ def test_description_that_is_too_long_is_refused(shop: Shop, alice: FlaskClient)
 
 
 def test_change_of_a_type_with_its_preview_and_its_progress(
-    shop: Shop, alice: FlaskClient, woken: list[Converter]
+    shop: Shop, alice: FlaskClient, woken: list[Background]
 ) -> None:
     for number in range(4):
         shop.customer(f"u{number}", age=str(number) if number else "unknown", name=f"Person {number}")

@@ -16,6 +16,7 @@ from webapp import (
     api,
     assets,
     config,
+    converting,
     db,
     demo_shop,
     filters,
@@ -30,8 +31,8 @@ from webapp import (
     sdk,
     watch,
 )
+from webapp.background import Background
 from webapp.config import Settings
-from webapp.converting import Converter
 from webapp.db import Database
 from webapp.house import House
 from webapp.inbox import Inbox
@@ -145,7 +146,7 @@ def _house(app: Flask, settings: Settings) -> House:
     file, places = settings.database_file, Places(settings.geoip_database)
     app.extensions["database"] = database = Database(settings.url)
     app.extensions["occupancy"] = None if file is None else occupancy.shared(file)  # for as long as the app lives
-    app.extensions["converter"] = Converter(database)
+    app.extensions["background"] = {"converting": Background("converting", database, converting.go_on)}
     app.extensions["readiness"] = ready = Readiness(database, file)
     app.extensions["metrics"] = counted = Metrics(file)
     ingestion = GroupCommit(database, counted.committed)

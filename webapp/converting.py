@@ -8,7 +8,6 @@ written: no two ever write for one change. What is done twice changes nothing.
 import json
 import logging
 import secrets
-import threading
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -36,44 +35,15 @@ _CHANGED = 100  # of them in one transaction
 _MOST_ROUNDS = 20
 _TRIES = 5  # for profiles that others hold at the moment
 _PAUSE = 0.2  # seconds; between two looks of somebody who waits
-_BREAK = 5  # seconds
 _VALUES = Base.metadata.tables[AttributeValue.__tablename__]
 _log = logging.getLogger("webapp.converting")
 
 
-class Converter:
-    """The thread of a process that works off changes; it ends when there are none left."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def wake(self) -> None:
-        """See to it that somebody works, if there is anything to do."""
-        with self._lock:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="converting", daemon=True)
-                self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            while self._is_to_go_on():
-                time.sleep(_BREAK)  # others work on what is left, or were killed meanwhile; or the database is away
-        except Exception as error:  # it is tried again by whoever looks at the change, or by the next start
-            _log.error("stopped", exc_info=error)
-
-    def _is_to_go_on(self) -> bool:
-        """Work off what is free. Returns whether anything is left."""
-        try:
-            work_off(self._database)
-            with self._database.read() as session:
-                return session.scalar(select(TypeChange.id).where(TypeChange.ended_at.is_(None)).limit(1)) is not None
-        except Exception as error:
-            if db.trouble(error) is None:
-                raise
-            _log.warning("waits for the database")
-            return True
+def go_on(database: Database) -> bool:
+    """Work off what is free. Returns whether anything is left."""
+    work_off(database)
+    with database.read() as session:
+        return session.scalar(select(TypeChange.id).where(TypeChange.ended_at.is_(None)).limit(1)) is not None
 
 
 def work_off(database: Database, settling: int = SETTLING) -> None:

@@ -261,7 +261,11 @@ class _Rehearsal(_Attempt):
 
     def end(self, session: Session) -> None:
         """All is done, and undone."""
-        session.rollback()  # also of the connection's transaction: see join_transaction_mode
+        session.rollback()
+        # A session that has only driven statements has begun nothing, and would leave the connection's transaction.
+        begun = session.info["connection"].get_transaction()
+        if begun is not None:
+            begun.rollback()
 
 
 class Trouble(IntEnum):

@@ -14,7 +14,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from webapp import create_app, logs, recounts
+from webapp import background, create_app, logs, recounts
 from webapp.config import ConfigError, Settings
 
 # How long requests may go on after SIGTERM or Ctrl-C, in seconds.
@@ -44,7 +44,8 @@ def _app() -> Flask:
     _hold_memory_together()
     app = create_app()
     threading.Thread(target=recounts.keep_going, args=(app.extensions["database"],), daemon=True).start()
-    app.extensions["converter"].wake()  # a change of a type may not have come to its end
+    works = app.extensions["background"].values()
+    threading.Thread(target=background.keep_going, args=(works,), daemon=True).start()
     gc.freeze()  # or what lives as long as the process is looked through again and again, at every large batch
     return app
 

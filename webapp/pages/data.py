@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, get_args
 from urllib.parse import urlencode
 
-from flask import Blueprint, current_app, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from sqlalchemy.orm import Session
 
-from webapp import clock, contacts, dictionary, htmx, pins, registry, samples, type_changes, volumes
+from webapp import background, clock, contacts, dictionary, htmx, pins, registry, samples, type_changes, volumes
 from webapp.conditions import Did, Having
-from webapp.converting import Converter
 from webapp.customers import Wanted as WantedCustomers
 from webapp.db import database
 from webapp.dictionary import CUSTOMER, ITSELF, Page, Show, Wanted
@@ -152,14 +151,8 @@ def _current(changes: list[Told]) -> Told | None:
     if latest is None or latest.change.ended_at is not None:
         return None
     if latest.change.leased_until < clock.now():
-        converter().wake()
+        background.wake("converting")
     return latest
-
-
-def converter() -> Converter:
-    """What works off the changes of types in this process."""
-    found: Converter = current_app.extensions["converter"]
-    return found
 
 
 def _of_customers(session: Session, here: Place, entry: DictionaryEntry) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from flask import Blueprint, flash, redirect, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webapp import audit, dictionary, filters, type_changes
+from webapp import audit, background, dictionary, filters, type_changes
 from webapp.db import database
 from webapp.dictionary import CUSTOMER
 from webapp.models import TypeChange
-from webapp.pages.data import converter, entry_link
+from webapp.pages.data import entry_link
 from webapp.pages.guards import place, who
 
 door = Blueprint("retyping", __name__, url_prefix="/data/types")
@@ -27,7 +27,7 @@ def change() -> ResponseReturnValue:
     else:
         flash(f"The type is {began.type} from now on.")
         if began.ended_at is None:
-            converter().wake()
+            background.wake("converting")
     return redirect(entry_link(*key), 303)
 
 
@@ -46,7 +46,7 @@ def take_back(id_: int) -> ResponseReturnValue:
     else:
         flash(f"The type is {began.type} again.")
         if began.ended_at is None:
-            converter().wake()
+            background.wake("converting")
     return redirect(entry_link(began.event_name, began.name), 303)
 
 
