@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from tests.world import Shop, rows
 from webapp import statements
 from webapp.db import Base, Database
-from webapp.models import EventCount, PinnedAttribute, RefusedHour
+from webapp.models import EventCount, PinnedAttribute, RefusedHour, Workspace
 
 _PINNED = Base.metadata.tables[PinnedAttribute.__tablename__]
 _HOURS = Base.metadata.tables[RefusedHour.__tablename__]
@@ -151,3 +151,12 @@ def test_an_error_before_it_is_not_hidden_by_what_was_left(shop: Shop, database:
     with pytest.raises(DBAPIError, match="nowhere"):
         database.transact(work)
     assert rows(database, PinnedAttribute) == 0
+
+
+def test_nothing_of_a_rehearsal_stays_that_was_given_to_the_driver_alone(shop: Shop) -> None:
+    def work(session: Session, _: Session) -> None:
+        statements.driven(session.info["connection"], "UPDATE workspaces SET name = 'Another'", ())
+
+    shop.database.rehearse(work)
+    with shop.database.read() as session:
+        assert "Another" not in session.scalars(select(Workspace.name)).all()
