@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 
-_REQUEST_DELAY = 0.2  # seconds
-_PIECE, _PIECE_DELAY = 6_000, 0.06  # bytes, seconds
+_REQUEST_DELAY = 0.1  # seconds
+_PIECE, _PIECE_DELAY = 6_000, 0.05  # bytes, seconds
 _SLOW_BYTES = 60_000  # of an answer; what is larger has been late enough by then
 
 

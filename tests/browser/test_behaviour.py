@@ -72,7 +72,7 @@ def test_line_on_top_shows_only_when_an_answer_takes_long(page: Page) -> None:
     until(page, lambda: len(held) == 1)
     assert _line(page) != "none"
     assert page.evaluate(_LINE_COMES_AFTER) == 200  # ms
-    page.wait_for_function("getComputedStyle(document.documentElement, '::before').opacity === '1'")
+    page.wait_for_function("() => getComputedStyle(document.documentElement, '::before').opacity === '1'")
     held[0].continue_()
     expect(page.locator("#list")).to_contain_text("1 match")
     assert _line(page) == "none"

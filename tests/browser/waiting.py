@@ -41,9 +41,9 @@ def copied(page: Page, name: str) -> str:
 
 def all_told(page: Page) -> None:
     """Wait until a page with the browser SDK has nothing left to tell: page visits wait for their title, too."""
-    page.wait_for_function("window.Growlytics && !Growlytics._q")
+    page.wait_for_function("() => window.Growlytics && !Growlytics._q")  # a function: pages allow no eval
     page.evaluate(TITLED)
-    page.wait_for_function(f"{UNTOLD}.length === 0", timeout=LONG_PATIENCE)
+    page.wait_for_function(f"() => {UNTOLD}.length === 0", timeout=LONG_PATIENCE)
 
 
 def until(page: Page, holds: Callable[[], bool], patience: int = LONG_PATIENCE) -> None:
