@@ -152,7 +152,7 @@ def test_it_opens_and_closes_by_hand(page: Page, size: ViewportSize) -> None:
 def test_results_come_quickly(page: Page) -> None:
     page.request.get("/go?q=asha")
     times = []
-    for _ in range(5):
+    for _ in range(20):
         began = perf_counter()
         assert page.request.get("/go?q=asha", headers={"HX-Request": "true", "HX-Target": "results"}).ok
         times.append(perf_counter() - began)

@@ -58,7 +58,6 @@ def test_first_key_and_its_snippet_are_copied(page: Page) -> None:
     page.goto(PAGE)
     page.get_by_role("button", name="Make a browser key").click()
     expect(page.locator(".snippet pre")).to_contain_text("Growlytics.initialize")
-    page.wait_for_load_state()
     text = copied(page, "Copy the snippet")
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert text == page.locator(".snippet pre").inner_text()

@@ -34,6 +34,7 @@ def shows(found: Locator, texts: Sequence[str]) -> None:
 def copied(page: Page, name: str) -> str:
     """Press a button that copies. Returns what it has put into the clipboard, which takes a moment."""
     button = page.get_by_role("button", name=name).element_handle()  # whose name changes for a moment
+    page.wait_for_load_state()
     button.click()
     page.wait_for_function("(button) => button.dataset.label !== undefined", arg=button)
     return str(page.evaluate("navigator.clipboard.readText()"))
