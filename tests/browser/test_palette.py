@@ -149,12 +149,13 @@ def test_it_opens_and_closes_by_hand(page: Page, size: ViewportSize) -> None:
     page.wait_for_url("**/activity")
 
 
-def test_results_come_quickly(page: Page) -> None:
-    page.request.get("/go?q=asha")
+def test_results_come_quickly(page: Page, backend: Backend) -> None:
+    address = f"{backend.server.url}/go?q=asha"
+    page.request.get(address)
     times = []
     for _ in range(20):
         began = perf_counter()
-        assert page.request.get("/go?q=asha", headers={"HX-Request": "true", "HX-Target": "results"}).ok
+        assert page.request.get(address, headers={"HX-Request": "true", "HX-Target": "results"}).ok
         times.append(perf_counter() - began)
     assert min(times) < 0.1
 
