@@ -4,6 +4,7 @@ An Operation adds JSON Schema to what the reference (webapp/reference) says in w
 by which webapp/api reads bodies. A route of the machine door without one fails tests/test_openapi.py.
 """
 
-from webapp.openapi.document import FAMILIES, OPERATIONS, document, id_of_path, path_of, statuses_of, text
+from webapp.openapi.document import FAMILIES, OPERATIONS, braced, document, id_of, id_of_path, path_of, text
+from webapp.openapi.shapes import Operation
 
-__all__ = ["FAMILIES", "OPERATIONS", "document", "id_of_path", "path_of", "statuses_of", "text"]
+__all__ = ["FAMILIES", "OPERATIONS", "Operation", "braced", "document", "id_of", "id_of_path", "path_of", "text"]

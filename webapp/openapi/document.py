@@ -69,7 +69,12 @@ def _parts() -> dict[str, Any]:
 
 def path_of(operation: Operation) -> str:
     """Its path, with the parts that vary in braces."""
-    return re.sub(r"<(?:[^:<>]+:)?(\w+)>", r"{\1}", operation.described.path)
+    return braced(operation.described.path)
+
+
+def braced(rule: str) -> str:
+    """The rule of a route as OpenAPI writes paths."""
+    return re.sub(r"<(?:[^:<>]+:)?(\w+)>", r"{\1}", rule)
 
 
 def id_of(operation: Operation) -> str:

@@ -14,7 +14,7 @@ STRICT = parameter(
 )
 IDEMPOTENCY_KEY = parameter(
     IDEMPOTENCY_HEADER,
-    text(LONGEST_IDEMPOTENCY_KEY, least=1, pattern="^[!-~]([ -~]*[!-~])?$"),
+    text(LONGEST_IDEMPOTENCY_KEY, least=1, pattern=r"^[!-~]([\t -~]*[!-~])?$"),
     f"A request that comes again with it within {KEY_LIFETIME // clock.DAY} days gets the first answer, and changes "
     "nothing.",
     where="header",
