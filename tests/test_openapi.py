@@ -203,7 +203,9 @@ def test_document_is_not_sent_again_to_who_has_it(app: Flask) -> None:
     assert first.headers["Cache-Control"] == "no-cache"
     again = app.test_client().get(FILE, headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
-    elsewhere = app.test_client().get(FILE, base_url="https://b.example", headers={"If-None-Match": first.headers["ETag"]})
+    elsewhere = app.test_client().get(
+        FILE, base_url="https://b.example", headers={"If-None-Match": first.headers["ETag"]}
+    )
     assert elsewhere.status_code == 200
 
 

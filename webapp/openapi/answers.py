@@ -6,7 +6,7 @@ from webapp import values
 from webapp.api import dry_runs, errors
 from webapp.api.call import KEY_HEADER, RATE_HEADERS
 from webapp.ingest.changes import Result
-from webapp.openapi.shapes import BOOLEAN, FAULTS, INTEGER, NULL, Schema, answer, any_of, array, const, one_of
+from webapp.openapi.shapes import BOOLEAN, FAULTS, INTEGER, NULL, Schema, any_of, array, const, fields, one_of
 from webapp.reference import rules
 
 _TEXT: Schema = {"type": "string"}
@@ -23,21 +23,21 @@ _DRY: Schema = {
 
 def success() -> Schema:
     """The answer to a single change."""
-    return answer({"success": const(True)}, {"ignored": array(answer(_IGNORED))} | _DRY)
+    return fields({"success": const(True)}, {"ignored": array(fields(_IGNORED))} | _DRY)
 
 
 def of_parts(*, has_ids: bool = False) -> Schema:
     """The answer to many changes, some of which may be refused; `has_ids`: each has an id of its own."""
     refused: Schema = {"index": _INDEX} | ({"id": _TEXT} if has_ids else {}) | {"details": FAULTS}
     told = {"success": BOOLEAN | {"description": "False when anything was refused."}, "accepted": _COUNT}
-    return answer(
-        told, {"refused": array(answer(refused)), "ignored": array(answer({"index": _INDEX} | _IGNORED))} | _DRY
+    return fields(
+        told, {"refused": array(fields(refused)), "ignored": array(fields({"index": _INDEX} | _IGNORED))} | _DRY
     )
 
 
 def with_dry_run(required: Schema) -> Schema:
     """An answer of its own shape, to which a dry run adds."""
-    return answer(required, _DRY)
+    return fields(required, _DRY)
 
 
 # Shared schemas
@@ -45,23 +45,23 @@ def with_dry_run(required: Schema) -> Schema:
 
 def _person(*, more: Schema | None = None) -> Schema:
     ids = {"id": _NAMED | {"description": "The System ID; null of a visitor."}, "growlyticsId": _NAMED}
-    return answer(ids | (more or {}))
+    return fields(ids | (more or {}))
 
 
 def _change() -> Schema:
     results = {name: const(name) | {"description": words} for name, words in rules.RESULTS.items()}
-    joined = answer({"from": _person()}, {"into": _person()})
+    joined = fields({"from": _person()}, {"into": _person()})
     of_attribute = any_of(*(results[name] for name in get_args(Result)))
-    return answer(
+    return fields(
         {"result": any_of(*results.values())},
         {
             "index": _INDEX,
             "type": one_of(*dry_runs.TYPES.values()),
             "customer": _person(more={"isNew": BOOLEAN}),
             "attributes": {"type": "object", "additionalProperties": of_attribute},
-            "ignored": array(answer(_IGNORED | {"value": {}})),
+            "ignored": array(fields(_IGNORED | {"value": {}})),
             "merged": array(joined),
-            "parted": array(answer({"from": _person()})),
+            "parted": array(fields({"from": _person()})),
         },
     ) | {"description": "What would become of a change. Of a refused one there is no more than `index` and `result`."}
 
@@ -74,7 +74,7 @@ def _of_http(status: int) -> str:
 def _fault() -> Schema:
     types: dict[str, str] = rules.FAULTS | {_of_http(status): rules.STATUSES[status] for status in (*errors.TYPES, 500)}
     context = {"type": "object", "description": "What the message is made of, such as `label`, `value` and `limit`."}
-    return answer(
+    return fields(
         {
             "message": _TEXT | {"description": "In plain words, for people."},
             "path": array({"type": ["string", "integer"]}) | {"description": "The way to the value in the body."},
@@ -89,15 +89,15 @@ def _error() -> Schema:
     types = one_of(*errors.TYPES.values(), "Error")
     told = {"type": types, "details": FAULTS | {"description": "Every fault that was found."}}
     asked = _TEXT | {"description": "From 500 on: by this it is found in the server’s log."}
-    return answer(told, {"requestId": asked})
+    return fields(told, {"requestId": asked})
 
 
 def _json() -> Schema:
     own: Schema = {"$ref": "#/components/schemas/Json"}
     text: Schema = {"type": "string", "pattern": r"^[^\u0000]*$"}
     scalars = NULL, BOOLEAN, {"type": "number"}, text
-    fields: Schema = {"type": "object", "propertyNames": text, "additionalProperties": own}
-    return any_of(*scalars, array(own), fields) | {
+    keyed: Schema = {"type": "object", "propertyNames": text, "additionalProperties": own}
+    return any_of(*scalars, array(own), keyed) | {
         "description": "Any JSON, its whole numbers within 64 bits, without NUL in its texts."
     }
 

@@ -4,7 +4,7 @@ One that has a part in its path, and is described in webapp/reference/asked.py a
 
     Operation(
         ENDPOINTS["/api/v1/customers/<id>"],
-        as_json(answer({"growlyticsId": TEXT, "name": or_null(TEXT)})),
+        as_json(fields({"growlyticsId": TEXT, "name": or_null(TEXT)})),
         parameters=(
             parameter("id", named(LONGEST_ID), "A System ID, Growlytics ID or e-mail.", where="path"),
             parameter("If-None-Match", {"type": "string"}, "The ETag of an earlier answer.", where="header"),
@@ -16,7 +16,7 @@ One that has a part in its path, and is described in webapp/reference/asked.py a
 """
 
 from webapp.keys import KINDS
-from webapp.openapi.shapes import INTEGER, Operation, Schema, answer, as_json, one_of, or_null
+from webapp.openapi.shapes import INTEGER, Operation, Schema, as_json, fields, one_of, or_null
 from webapp.reference import ENDPOINTS
 
 _TEXT: Schema = {"type": "string"}
@@ -26,14 +26,14 @@ READING = (
     Operation(
         ENDPOINTS["/api/v1/key"],
         as_json(
-            answer(
+            fields(
                 {
                     "id": _TEXT,
                     "kind": one_of(*KINDS),
                     "name": _TEXT,
                     "workspace": _TEXT,
                     "endsAt": _LIMIT,
-                    "limits": answer({"perMinute": _LIMIT, "perMinutePerAddress": _LIMIT}),
+                    "limits": fields({"perMinute": _LIMIT, "perMinutePerAddress": _LIMIT}),
                 }
             )
         ),

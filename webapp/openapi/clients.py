@@ -54,7 +54,7 @@ def _in_any_case(word: str) -> str:
 def _with_token() -> Schema:
     """The first name under which there is a token counts."""
     token, names = named(LONGEST_TOKEN), TOKEN_FIELDS
-    found = body({"did": ID}, dict.fromkeys(names, {}))
+    found = body({"did": ID}, dict.fromkeys(names, JSON))
     return found | {
         "anyOf": [
             {"required": [name], "properties": dict.fromkeys(names[:place], NULL) | {name: token}}
@@ -64,9 +64,7 @@ def _with_token() -> Schema:
 
 
 def _mobile(path: str, sent: Schema, answered: Schema | None = None) -> Operation:
-    return Operation(
-        ENDPOINTS[path], as_json(answered or success()), as_json(sent), (DRY_RUN, IDEMPOTENCY_KEY)
-    )
+    return Operation(ENDPOINTS[path], as_json(answered or success()), as_json(sent), (DRY_RUN, IDEMPOTENCY_KEY))
 
 
 _SID: Schema = {"type": ["string", "null"], "description": "The id of the visit; null in a dry run."}

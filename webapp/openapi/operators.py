@@ -12,8 +12,17 @@ def _asked(path: str, title: str, words: str, *statuses: int) -> Operation:
 
 
 OPERATIONS = (
-    _asked("/healthz", "Is the process there", "Answers `ok` as long as the process serves, without asking the database."),
-    _asked("/readyz", "Can it do its work", "Answers `ok`, or 503 with the reason: the database is away, full, damaged …", 503),
+    _asked(
+        "/healthz",
+        "Is the process there",
+        "Answers `ok` as long as the process serves, without asking the database.",
+    ),
+    _asked(
+        "/readyz",
+        "Can it do its work",
+        "Answers `ok`, or 503 with the reason: the database is away, full, damaged …",
+        503,
+    ),
     _asked(
         "/metrics",
         "Counters for Prometheus",

@@ -6,7 +6,7 @@ from webapp.api.shapes import MOST_EVENT_ATTRIBUTES, MOST_SENT_ATTRIBUTES
 from webapp.openapi.answers import of_parts, success
 from webapp.openapi.attributes import ANYTHING, ID, NAME, SCALAR, TIME, keyed_by_name, listed
 from webapp.openapi.parameters import CONTENT_ENCODING, DRY_RUN, IDEMPOTENCY_KEY, STRICT
-from webapp.openapi.shapes import Operation, Schema, any_of, array, as_json, body, const
+from webapp.openapi.shapes import Operation, Schema, any_of, array, as_json, body, const, fields
 from webapp.reference import ENDPOINTS
 
 _CHANGING = (DRY_RUN, IDEMPOTENCY_KEY)
@@ -43,7 +43,7 @@ OPERATIONS = (
     Operation(
         ENDPOINTS["/api/v1/batch"],
         as_json(of_parts()),
-        as_json(body({"changes": array(_CHANGES, batches.MOST_CHANGES)})) | {batches.LINES[0]: _LINES},
+        as_json(fields({"changes": array(_CHANGES, batches.MOST_CHANGES)})) | {batches.LINES[0]: _LINES},
         (*_CHANGING, STRICT, CONTENT_ENCODING),
         statuses=(415,),
     ),

@@ -29,8 +29,7 @@ class Operation:
 
     `described`: its words, its example and what it answers to that; they also give the fields of its bodies their
     words. `bodies` and `answers`: schemas by media type. `keys`: the kinds that it takes in the header. `statuses`:
-    those that it has beside 200 and those that all endpoints have. `is_open`: it takes no key, and has no other statuses
-    than those.
+    those that it has beside 200 and those that all endpoints have. `is_open`: it takes no key, and has none but those.
     """
 
     described: Described
@@ -96,8 +95,8 @@ def body(required: Schema, optional: Schema | None = None) -> Schema:
     return found | ({"required": list(required)} if required else {})
 
 
-def answer(required: Schema, optional: Schema | None = None) -> Schema:
-    """An object that is answered. There may be further fields one day."""
+def fields(required: Schema, optional: Schema | None = None) -> Schema:
+    """An object with these fields. There may be others, of any kind."""
     return {"type": "object", "required": list(required), "properties": required | (optional or {})}
 
 
