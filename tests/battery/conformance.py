@@ -105,7 +105,7 @@ def _config(server: LiveServer, seed: int, examples: int) -> schemathesis.Config
 
 
 def _fitted(told: Document, key: str) -> Document:
-    """The document with what only this server knows, and with no room for anything in answers that it doesn't tell of."""
+    """The document with what only this server knows, and no room in answers for what it doesn't tell of."""
     fitted = copy.deepcopy(told)
     now = clock.now()
     for one in _nodes(fitted["paths"]):
@@ -197,7 +197,8 @@ def _in_words(check: str, failure: Failure, sent: Any) -> str:
         return f"{check}: {failure.message}"
     request, response = sent.response.request, sent.response
     told = f"{request.method} {request.path_url} {(request.body or b'')[:300]!r}"
-    return f"{check}: {' '.join(failure.message.split())[:300]}: {told} → {response.status_code} {response.content[:300]!r}"
+    words = " ".join(failure.message.split())[:300]
+    return f"{check}: {words}: {told} → {response.status_code} {response.content[:300]!r}"
 
 
 @schemathesis.check

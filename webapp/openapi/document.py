@@ -31,9 +31,9 @@ _ALWAYS = (401, 422, 429, 500, 503)
 _SENT = (400, 413, 507)  # of what has a body, and is stored
 _WORDS = (
     "Takes in customers and events, and answers what is known of them. Every body is JSON; a 200 goes out once the "
-    "data is committed and synced to disk. Every error has one shape, with all faults in `details`. Sending a request again "
-    "changes nothing where it has an `Idempotency-Key` or a `time` of its own. Other methods than those described are "
-    "answered by 405, other paths by 404."
+    "data is committed and synced to disk. Every error has one shape, with all faults in `details`. Sending a request "
+    "again changes nothing where it has an `Idempotency-Key` or a `time` of its own. Other methods than those "
+    "described are answered by 405, other paths by 404."
 )
 
 
