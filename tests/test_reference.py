@@ -22,7 +22,7 @@ from werkzeug.test import TestResponse
 from tests.dumps import dump
 from tests.server import LiveServer
 from tests.world import NOON, Shop, submit
-from webapp import api, clock, keys
+from webapp import api, clock, keys, values
 from webapp.api import dry_runs, errors
 from webapp.ingest.changes import Result
 from webapp.models import Customer, Event, Workspace
@@ -170,7 +170,7 @@ def test_statuses_and_types_of_faults_are_those_of_the_code() -> None:
     families = "|".join(sorted({name.partition(".")[0] for name in rules.FAULTS}))
     found = set(re.findall(rf'"((?:{families})\.[a-z]+)"', code)) - {"request.json"}
     assert found <= set(rules.FAULTS)
-    assert set(rules.FAULTS) - found <= {f"{type_}.base" for type_ in ("boolean", "date", "custom", "number", "string")}
+    assert set(rules.FAULTS) - found <= {f"{type_.replace(' ', '_')}.base" for type_ in values.EVENT_TYPES}
 
 
 def test_results_of_dry_runs_are_those_of_the_code() -> None:

@@ -75,7 +75,7 @@ class _Request(Request):
         self.query_string = quote(self.query_string, safe="%&=+,;:@/?!$'()*").encode()
 
 
-_COOKIELESS = {"static", *headers.SDK, "healthz", "readyz", "metrics"}
+_COOKIELESS = {"static", *headers.SDK, *headers.REVALIDATED, "healthz", "readyz", "metrics"}
 
 
 class _Cookies(SecureCookieSessionInterface):

@@ -44,7 +44,7 @@ STATES = {
     "audit.show": ["?action=Keys", "?actor=nobody&target=nothing", "?from=2020-01-01&to=2100-01-01"],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],
 }
-_FILES = {"static", "sdk", "sdk_version", "api.api/v1/key"}
+_FILES = {"static", "sdk", "sdk_version", "api.api/v1/key", "docs.document"}
 
 
 def nothing(shop: Shop) -> None:

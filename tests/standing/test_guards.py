@@ -37,6 +37,8 @@ OPEN = {
     "login.check_code",
     "openid.begin",
     "openid.callback",
+    "docs.document",
+    "docs.show",
 }
 # What an operator's own tools read, with a token or on the same machine: tests/test_metrics.py.
 OPERATOR = {"metrics"}

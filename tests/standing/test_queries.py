@@ -70,6 +70,8 @@ MOST = {
     "/data/attribute?name=City&type=number": 15,
     "/data/attribute?event=Event+0&name=Attribute+0&type=string": 7,
     "/data/event?name=Event+0": 10,
+    "/docs": 0,
+    "/openapi.json": 0,
     "/help/keyboard": 2,
     "/api-reference": 3,
     "/api-reference/track/user": 3,

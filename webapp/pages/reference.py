@@ -7,7 +7,7 @@ import orjson
 from flask import Blueprint, abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
-from webapp import api, clock, htmx, keys, origins
+from webapp import api, clock, htmx, keys, openapi, origins
 from webapp.api import trials
 from webapp.api.replies import Reply
 from webapp.db import database
@@ -87,7 +87,7 @@ def _page(template: str, described: Described | None = None, **shown: Any) -> st
     chosen = asked if asked in LANGUAGES else next(iter(LANGUAGES))
     if described is not None:
         shown |= {"code": _code(described, chosen, usable), "answers": samples.as_json(described.answer)}
-        shown |= {"languages": LANGUAGES, "chosen": chosen}
+        shown |= {"languages": LANGUAGES, "chosen": chosen, "anchor": openapi.id_of_path(described.path)}
         if htmx.wants("samples"):
             return render_template("reference/_samples.html", described=described, **shown)
     return render_template(template, described=described, groups=GROUPS, keys=usable, host=_host(), **shown)

@@ -1,6 +1,6 @@
 """What holds for all endpoints: limits, statuses, types of faults, what a dry run tells."""
 
-from webapp import clock, keys
+from webapp import clock, keys, values
 from webapp.api import batches, bodies, browsers, mobile_shapes, rest, track
 from webapp.api.call import LONGEST_IDEMPOTENCY_KEY
 from webapp.api.errors import Faults
@@ -88,7 +88,7 @@ FAULTS = {
     "string.max": "a text longer than allowed: `limit`",
     "string.pattern": "a text of other characters than allowed",
     "string.unicode": "characters that can’t be stored: NUL, half of a surrogate pair",
-}
+} | {f"{type_.replace(' ', '_')}.base": f"not {values.in_words(type_)}" for type_ in (*values.ARRAYS, *values.MAPS)}
 
 RESULTS = {
     "created": "A customer, an event or a login that isn’t there yet. Of an attribute: there is no value so far.",
