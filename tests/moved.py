@@ -9,11 +9,39 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.visitors import BERLIN, CHROME, DAY, GOOGLEBOT, HOUR, MINUTE, MUMBAI, T0
-from tests.visitors import launched, login, logout, merges, path_of, seen, tell, token, values
+from tests.visitors import (
+    BERLIN,
+    CHROME,
+    DAY,
+    GOOGLEBOT,
+    HOUR,
+    MINUTE,
+    MUMBAI,
+    T0,
+    launched,
+    login,
+    logout,
+    merges,
+    path_of,
+    seen,
+    tell,
+    token,
+    values,
+)
 from tests.world import NOON, Shop, submit
-from webapp import attributes, converting, create_app, customers, events, evidence, keys, notes, tags
-from webapp import type_changes, visits
+from webapp import (
+    attributes,
+    converting,
+    create_app,
+    customers,
+    events,
+    evidence,
+    keys,
+    notes,
+    tags,
+    type_changes,
+    visits,
+)
 from webapp.config import Settings
 from webapp.db import Database
 from webapp.models import (
@@ -32,7 +60,7 @@ from webapp.moving import filling, writing
 
 
 def fill(shop: Shop, browser: FlaskClient) -> None:
-    """Let everything happen in a shop that can: merges, undone ones, late events, notes, another type, an erased text."""
+    """Let everything happen in a shop that can: merges, undone ones, late events, notes, another type."""
     customers_ = (("u1", "Asha Rao", "asha@shop.example"), ("u2", "Bilal Khan", "bilal@shop.example"))
     for system_id, name, email in customers_:
         shop.customer(system_id, name=name, email=email, mobile="098765 43210", City="Pune", size="12")
@@ -52,7 +80,9 @@ def fill(shop: Shop, browser: FlaskClient) -> None:
     tell(shop, seen("phone", T0 + 6 * MINUTE, "Bought", page="https://shop.example/b"))
     tell(shop, logout("phone", T0 + 10 * MINUTE), seen("phone", T0 + 11 * MINUTE, "Left"))
     tell(shop, login("phone", T0 + 2 * MINUTE, "new one"))  # late: makes a customer who takes over an id
-    tell(shop, seen("tablet", T0, "Tapped", **BERLIN), login("tablet", T0 + HOUR, "u2"), login("tablet", T0 + HOUR, "u1"))
+    tell(
+        shop, seen("tablet", T0, "Tapped", **BERLIN), login("tablet", T0 + HOUR, "u2"), login("tablet", T0 + HOUR, "u1")
+    )
     tell(shop, seen("crawler", T0, "Crawled", GOOGLEBOT))
     tell(shop, seen("friend", T0, "Visited"), seen("stranger", T0, "Strayed"))
     tell(shop, seen("laptop", T0, "Typed"), login("laptop", T0 + HOUR, "u2"))

@@ -45,9 +45,10 @@ class Kind:
     """A kind of lines: rows of a table.
 
     `columns`: stand in a line by their own names. `refers`: columns that name a row, and the kind of its line; in a
-    line they have no `_id`. `left`: columns that don't travel, and why, or what makes them anew. `by`: the column of the customer or device by which the rows are
-    found; without it they have a `workspace_id`, or `within` names the column of a customer that has. `texts`: columns
-    of JSON, and what has to be in there. `is_link`: the rows are there already, and are told what they refer to.
+    line they have no `_id`. `left`: columns that don't travel, and why, or what makes them anew. `by`: the column of
+    the customer or device by which the rows are found; without it they have a `workspace_id`, or `within` names their
+    column of a customer that has. `texts`: columns of JSON, and what has to be in there. `is_link`: the rows are there
+    already, and are told what they refer to.
     """
 
     name: str

@@ -18,8 +18,19 @@ from sqlalchemy import ClauseElement, Column, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp import audit, clock, dictionary, events, invitations, lookups, recounts, registry, search, statements
-from webapp import workspaces
+from webapp import (
+    audit,
+    clock,
+    dictionary,
+    events,
+    invitations,
+    lookups,
+    recounts,
+    registry,
+    search,
+    statements,
+    workspaces,
+)
 from webapp.db import Database, insert
 from webapp.models import Counting, Customer, User, Workspace
 from webapp.moving import FaultyError, UnderWayError, checking, halves
