@@ -51,6 +51,7 @@ FORMS = {
         "origins.changed", "/settings/website/origins/addition", {"origin": "https://new.example"}
     ),
     "settings.change_workspace": Form("settings.changed", "/settings/workspace", {**GOOD, "keeps_refused": "yes"}),
+    "exporting.export": Form("workspace.exported", "/settings/workspace/export"),
     "api_keys.create": Form("key.created", "/settings/keys", {"name": "Tills"}),
     "api_keys.limit": Form("key.limited", "/settings/keys/{key}/limit", {"rate_limit": "600"}),
     "api_keys.rotate": Form("key.rotated", "/settings/keys/{key}/rotation", {"overlap": "1d"}),

@@ -41,6 +41,7 @@ from webapp.keys import Known
 from webapp.logs import RequestIds
 from webapp.mail import Post
 from webapp.metrics import Metrics
+from webapp.moving import halves
 from webapp.origins import Strangers
 from webapp.places import Places
 from webapp.proxies import TrustedProxies
@@ -146,7 +147,8 @@ def _house(app: Flask, settings: Settings) -> House:
     file, places = settings.database_file, Places(settings.geoip_database)
     app.extensions["database"] = database = Database(settings.url)
     app.extensions["occupancy"] = None if file is None else occupancy.shared(file)  # for as long as the app lives
-    app.extensions["background"] = {"converting": Background("converting", database, converting.go_on)}
+    works = (("converting", converting.go_on), ("halves", halves.clear))
+    app.extensions["background"] = {name: Background(name, database, work) for name, work in works}
     app.extensions["readiness"] = ready = Readiness(database, file)
     app.extensions["metrics"] = counted = Metrics(file)
     ingestion = GroupCommit(database, counted.committed)

@@ -54,6 +54,8 @@ ACTIONS = {
     "login.others_ended": Action("Signing in", "signed all their other browsers out"),
     "workspace.entered": Action("Signing in", "came from another workspace"),
     "workspace.created": Action("Workspace", "made the workspace {target}"),
+    "workspace.exported": Action("Workspace", "exported the whole workspace"),
+    "workspace.imported": Action("Workspace", "imported the workspace {target}"),
     "settings.changed": Action("Workspace", "changed the settings of the workspace"),
     "origins.changed": Action("Workspace", "changed the origins that browsers may send from"),
     "counters.recounted": Action("Workspace", "counted the figures of the overview anew"),

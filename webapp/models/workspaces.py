@@ -31,6 +31,8 @@ class Workspace(Base):
     types_version: Mapped[int] = mapped_column(default=0, server_default="0")  # how often a type has been changed
     requires_second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())  # of its members
     masking: Mapped[Long] = mapped_column(default="off", server_default=text("'off'"))  # masking.MODES
+    # Of one that isn't whole, which nobody sees: when its import last said that it goes on (webapp/moving/halves.py).
+    arriving_at: Mapped[Millis | None]
 
 
 class ApiKey(Base):
