@@ -6,7 +6,7 @@ One that has a part in its path, and is described in webapp/reference/asked.py a
         ENDPOINTS["/api/v1/customers/<id>"],
         as_json(fields({"growlyticsId": TEXT, "name": or_null(TEXT)})),
         parameters=(
-            parameter("id", named(LONGEST_ID), "A System ID, Growlytics ID or e-mail.", where="path"),
+            parameter("id", named(LONGEST_ID), "A System ID, say.", where="path", example="1001"),
             parameter("If-None-Match", {"type": "string"}, "The ETag of an earlier answer.", where="header"),
         ),
         keys=("server", "read"),

@@ -82,9 +82,9 @@ def id_of(operation: Operation) -> str:
     return re.sub(r"\W+", "_", f"{operation.method}{operation.described.path}").strip("_")
 
 
-def id_of_path(path: str) -> str:
-    """That of the first operation at a path of the reference."""
-    return next(id_of(one) for one in OPERATIONS if one.described.path == path)
+def id_of_path(path: str) -> str | None:
+    """That of the first operation at a path of the reference; None where it isn't described yet."""
+    return next((id_of(one) for one in OPERATIONS if one.described.path == path), None)
 
 
 def statuses_of(operation: Operation) -> list[int]:
