@@ -179,7 +179,7 @@ class _Filling:
 
     def _row(self, kind: Kind, told: dict[str, Any]) -> dict[str, Any]:
         """What is stored of a line."""
-        row = {name: told.get(name) for name in kind.columns}
+        row: dict[str, Any] = {name: told.get(name) for name in kind.columns}
         for column, other in kind.refers.items():
             number = told.get(kind.field_of(column))
             row[column] = None if number is None else self._numbers[other].id(number)
