@@ -172,7 +172,7 @@ class _Checking:
                     self._add(f"{kind.name}: {name} is missing")
             elif field.refers is not None:
                 if type(value) is not int or not 0 < value <= self.counts[field.refers]:
-                    self._add(f"{kind.name}: {name} is no number of a line before it of the kind “{field.refers}”")
+                    self._add(f"{kind.name}: {name} names no {field.refers} before it")
             elif (words := field.fault(value)) is not None:
                 self._add(f"{kind.name}: {name} {words}")
         if len(told) > 1:
