@@ -31,6 +31,7 @@ from tests.visitors import (
 from tests.world import NOON, Shop, submit
 from webapp import (
     attributes,
+    clock,
     converting,
     create_app,
     customers,
@@ -112,7 +113,7 @@ def fill(shop: Shop, browser: FlaskClient) -> None:
         changed = session.get_one(Workspace, shop.workspace.id)
         changed.merges_a_day, changed.order_event, changed.keeps_refused = 7, "Purchased", False
         device = session.scalars(select(Device).where(Device.did == "friend")).one()
-        session.add(BrowserMessage(device_id=device.id, id=17, received_at=NOON))
+        session.add(BrowserMessage(device_id=device.id, id=17, received_at=clock.now()))
 
 
 def press(browser: FlaskClient, path: str, merge_id: int, action: str) -> None:

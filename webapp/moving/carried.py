@@ -164,9 +164,7 @@ KINDS = (
         ),
         {"user_id": "author"},
         left={"id": _OTHER_ID, "workspace_id": _OTHER_WORKSPACE}
-        | dict.fromkeys(
-            ("position", "round", "found", "worker", "leased_until"), "of one that is under way, with which nobody moves"
-        ),
+        | dict.fromkeys(("position", "round", "found", "worker", "leased_until"), "of one that is under way"),
     ),
     Kind("pin", PinnedAttribute, ("name", "pinned_at"), left={"workspace_id": _OTHER_WORKSPACE}),
     Kind(

@@ -42,8 +42,6 @@ def check(database: Database, file: Path) -> Checked:
     try:
         for line in reader.lines():
             checking.look(line, reader)
-            if len(checking.faults) >= MOST_FAULTS:
-                raise FaultyError([], has_more=True)
         checking.close()
     except FaultyError as error:
         raise FaultyError([*checking.faults, *error.faults], has_more=error.has_more) from None
@@ -62,7 +60,8 @@ class _Checking:
         self._database = database
         self._last = 0  # line
         self._begins: dict[str, int] = {}  # the first line of each kind
-        self._kind, self._former = "head", None  # of the line before, and by what it was ordered
+        self._kind = "head"  # of the line before, and by what it was ordered
+        self._former: tuple[Any, ...] | None = None
         self._has_end = False
         self._types: set[tuple[str, str]] = {(registry.CUSTOMER, name) for name in registry.RESERVED}
         self._once = {("customer", "growlytics_id"): Prints(), ("customer", "system_id"): Prints()}
@@ -75,6 +74,8 @@ class _Checking:
 
     def look(self, line: Line, reader: Reader) -> None:
         """Look at the next line. Raises FaultyError where the rest makes no sense."""
+        if len(self.faults) >= MOST_FAULTS:
+            raise FaultyError([], has_more=True)
         self._last = line.number
         if line.number == 1:
             self._look_at_head(line)
@@ -171,7 +172,7 @@ class _Checking:
                     self._add(f"{kind.name}: {name} is missing")
             elif field.refers is not None:
                 if type(value) is not int or not 0 < value <= self.counts[field.refers]:
-                    self._add(f"{kind.name}: {name} is no number of a {field.refers} before it")
+                    self._add(f"{kind.name}: {name} names no {field.refers} before it")
             elif (words := field.fault(value)) is not None:
                 self._add(f"{kind.name}: {name} {words}")
         if len(told) > 1:

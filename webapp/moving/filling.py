@@ -66,6 +66,8 @@ def bring_in(
             raise UnderWayError(
                 "another import is under way, or was broken off within the last minute; try again when it is over"
             )
+        if name is not None:
+            _refuse_name(session, name)
     checked = checking.check(database, file)
     called = checked.name if name is None else name
     with database.read() as session:
@@ -84,6 +86,8 @@ def bring_in(
 
 
 def _refuse_name(session: Session, name: str) -> None:
+    if not 0 < len(name) <= workspaces.LONGEST_NAME:
+        raise UnderWayError(f"the name of a workspace has 1 to {workspaces.LONGEST_NAME} characters")
     if any(one.name == name for one, _ in workspaces.every(session)):
         raise UnderWayError(f"there is a workspace “{name}” already; give this one another name")
 
@@ -179,7 +183,7 @@ class _Filling:
 
     def _row(self, kind: Kind, told: dict[str, Any]) -> dict[str, Any]:
         """What is stored of a line."""
-        row = {name: told.get(name) for name in kind.columns}
+        row: dict[str, Any] = {name: told.get(name) for name in kind.columns}
         for column, other in kind.refers.items():
             number = told.get(kind.field_of(column))
             row[column] = None if number is None else self._numbers[other].id(number)

@@ -108,13 +108,13 @@ class _Authors(Numbers):
 def _authors(session: Session, workspace_id: int) -> _Authors:
     """Who has written, tagged, merged or changed a type."""
     ours = select(Customer.id).where(Customer.workspace_id == workspace_id)
-    asked = [select(TypeChange.user_id).where(TypeChange.workspace_id == workspace_id)]
+    asked: list[Select[Any]] = [select(TypeChange.user_id).where(TypeChange.workspace_id == workspace_id)]
     asked += [select(Tag.user_id).where(Tag.workspace_id == workspace_id)]
     asked += [select(column).where(Note.customer_id.in_(ours)) for column in (Note.user_id, Note.edited_by_id)]
     asked += [select(column).where(Merge.member_id.in_(ours)) for column in (Merge.user_id, Merge.undone_by_id)]
     ids = union(*asked).subquery()
     rows = session.execute(select(User.email, User.id).where(User.id.in_(select(ids.c[0])))).all()
-    return _Authors(id_ for _, id_ in sorted(map(tuple, rows)))
+    return _Authors(id_ for _, id_ in sorted((row.email, row.id) for row in rows))
 
 
 def _telling(kind: Kind, numbers: dict[str, Numbers]) -> Callable[[Any], dict[str, Any]]:
