@@ -118,7 +118,7 @@ def _own_people(shop: Shop) -> None:
             session.add(tag)
         for payload in SHORT:
             session.add(PinnedAttribute(workspace_id=workspace.id, name=payload, pinned_at=T0))
-        for number, payload in enumerate(ALL[: segments.MOST]):
+        for number, payload in enumerate(ALL[: segments.MOST - 1]):  # room for one more
             where = (f"has {SHORT[number % len(SHORT)]}", f"tag = {payload}", f"did {payload}", payload)
             query = urlencode([*(("where", one) for one in where), ("column", f"attribute:{payload}")])
             raw = payload if number % 2 else query
@@ -229,7 +229,7 @@ def test_payloads_stay_texts_in_what_people_write(page: Page, evil_shop: Shop) -
     page.get_by_role("link", name="Everybody tagged").click()
     expect(page.get_by_role("list", name="Filters")).to_contain_text(SHORT[0])
     assert not _caught(page)
-    for name, said in (("A name", "is saved"), (ALL[0], "already")):
+    for name, said in ((ALL[0], "already"), ("A name", "is saved")):
         page.locator("summary", has_text="Save as segment").click()
         page.get_by_label("Name of the segment").evaluate("(one) => one.removeAttribute('maxlength')")
         page.get_by_label("Name of the segment").fill(name)
