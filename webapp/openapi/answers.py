@@ -110,9 +110,10 @@ _WHOLE_SECONDS: Schema = INTEGER | {"minimum": 0}
 HEADERS: dict[str, Schema] = {
     "X-Request-Id": {"description": "By this the request is found in the server’s log.", "schema": _TEXT},
     "Retry-After": {"description": "Seconds to wait.", "required": True, "schema": _WHOLE_SECONDS},
-} | {
-    name: {"description": f"Of a key with a limit: {rules.RATES[name]}.", "schema": _WHOLE_SECONDS}
-    for name in RATE_HEADERS
+    **{
+        name: {"description": f"Of a key with a limit: {rules.RATES[name]}.", "schema": _WHOLE_SECONDS}
+        for name in RATE_HEADERS
+    },
 }
 _WAIT = (429, 503, 507)
 _OF_KEY = {

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from webapp import clock
+from webapp.api.call import RATE_HEADERS
 from webapp.openapi import asked, clients, operators, servers
-from webapp.openapi.answers import HEADERS, RATE_HEADERS, RESPONSES, SCHEMAS, SECURITY, headers, name_of
+from webapp.openapi.answers import HEADERS, RESPONSES, SCHEMAS, SECURITY, headers, name_of
 from webapp.openapi.shapes import Operation, Schema
 from webapp.reference import rules
 from webapp.reference.shapes import Described
@@ -95,7 +96,7 @@ def statuses_of(operation: Operation) -> list[int]:
 
 def _described(family: str, one: Operation) -> Schema:
     told = one.described
-    found = {
+    found: Schema = {
         "tags": [family],
         "operationId": id_of(one),
         "summary": told.title,

@@ -39,7 +39,7 @@ def rows(schema: Schema, path: str = "", where: str = "") -> Iterator[Row]:
         yield from _field(inner, f"{path}{name}", where, is_required=name in required, choices=choices)
     types = [_label(one) for one in variants if _label(one)]
     if types and "type" not in fields:
-        listed = {"enum": types} | _described(variants[0]["properties"]["type"])
+        listed: Schema = {"enum": types} | _described(variants[0]["properties"]["type"])
         yield Row(f"{path}type", "string", bounds(listed), listed.get("description", ""), is_required=True, where=where)
     for one in variants:
         for name, inner in one["properties"].items():

@@ -40,7 +40,8 @@ def document() -> Response:
     response = Response(found.text, mimetype="application/json")
     response.headers["Cache-Control"] = "no-cache"  # kept, and asked for again by its ETag
     response.set_etag(found.digest)
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @door.get("/docs")
