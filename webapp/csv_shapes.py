@@ -53,7 +53,7 @@ def delimiter(head: bytes, encoding_: str) -> str:
 
 def first_rows(head: bytes, form: Format, most: int = _LOOKED_AT, *, is_whole: bool = False) -> list[Row]:
     """The first rows of a file that begins so. The last one may be cut off in the middle, unless that is all of it."""
-    found = []
+    found: list[Row] = []
     for row in csv_files.rows([head], form):
         if row.end >= len(head) and not is_whole and found:
             break

@@ -149,41 +149,45 @@ def _since_epoch(text: str, format_: str) -> datetime:
 
 
 def detected(texts: Sequence[str]) -> str:
-    """Of which type texts look to be that aren't empty."""
+    """Of which type nearly all of these texts look to be, none of which is empty."""
     if not texts:
         return "string"
     lowered = {text.lower() for text in texts}
     if lowered <= {"true", "false"} or (lowered <= {"yes", "no"}):
         return "boolean"
     # What begins with a zero or a plus, or is so long, is a code, a phone number or an id: it would lose something.
-    if not any(_CODE.match(text) for text in texts) and _all(number, texts):
+    if not any(_CODE.match(text) for text in texts) and _most(number, texts):
         return "number"
     return "date" if date_format(texts, with_epochs=False) else "string"
 
 
 def date_format(texts: Sequence[str], *, with_epochs: bool = True) -> str | None:
-    """The format in which all these texts are dates, the likeliest first; None where there is none."""
+    """The format in which nearly all these texts are dates, the likeliest first; None where there is none."""
     if not texts:
         return None
     formats = [one for one in TIME_FORMATS if with_epochs or one not in _EPOCHS]
-    return next((one for one in formats if _all(partial(_moment, one), texts)), None)
+    return next((one for one in formats if _most(partial(_moment, one), texts)), None)
 
 
 def could_be(format_: str, texts: Sequence[str]) -> bool:
-    """Whether all these texts are dates of a format."""
-    return _all(partial(_moment, format_), [text for text in texts if text])
+    """Whether nearly all these texts are dates of a format."""
+    return _most(partial(_moment, format_), [text for text in texts if text])
 
 
 def _moment(format_: str, text: str) -> datetime:
     return moment(text, format_, UTC)
 
 
-def _all(read: Callable[[str], object], texts: Sequence[str]) -> bool:
-    try:
-        for text in texts:
+def _most(read: Callable[[str], object], texts: Sequence[str]) -> bool:
+    """Whether nearly all these texts can be read: a few bad values don't make another type of a column."""
+    misfits = 0
+    for text in texts:
+        try:
             read(text)
-    except WrongError:
-        return False
+        except WrongError:
+            misfits += 1
+            if misfits > len(texts) // 10:
+                return False
     return True
 
 

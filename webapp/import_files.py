@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import IO
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from webapp.db import Database
@@ -83,13 +83,17 @@ def _some_removed(session: Session, import_id: int) -> bool:
     if numbers:
         session.execute(delete(ImportChunk).where(ImportChunk.import_id == import_id, ImportChunk.number.in_(numbers)))
         return True
-    failures = select(ImportFailure.row).where(ImportFailure.import_id == import_id)
-    rows = session.scalars(failures.order_by(ImportFailure.row).limit(_MOST_FAILURES)).all()
-    if rows:
-        is_its = ImportFailure.import_id == import_id
-        session.execute(delete(ImportFailure).where(is_its, ImportFailure.row <= rows[-1]))
+    if forget_failures(session, import_id):
         return True
-    imported = session.get(Import, import_id)
-    if imported is not None:
-        imported.is_kept = False
+    session.execute(update(Import).where(Import.id == import_id).values(is_kept=False))
     return False
+
+
+def forget_failures(session: Session, import_id: int) -> bool:
+    """Forget some of what failed of a file. Returns whether there was any."""
+    is_its = ImportFailure.import_id == import_id
+    rows = session.scalars(select(ImportFailure.row).where(is_its).order_by(ImportFailure.row).limit(_MOST_FAILURES))
+    found = rows.all()
+    if found:
+        session.execute(delete(ImportFailure).where(is_its, ImportFailure.row <= found[-1]))
+    return bool(found)

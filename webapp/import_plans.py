@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 import orjson
 from sqlalchemy import select
@@ -41,13 +41,6 @@ _SAMPLES = 3
 _LONGEST_SAMPLE = 60
 _SHOWN_ROWS = 5
 __all__ = ["BAD", "CHOICES", "DELIMITERS", "ENCODINGS", "TIME_FORMATS", "TYPES", "Kind", "Plan", "Target", "preview"]
-
-
-class Form(Protocol):
-    """Fields of a form by name."""
-
-    def get(self, key: str, default: str = "", /) -> str | None:
-        """The text of a field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +83,8 @@ class Plan:
         return orjson.dumps(asdict(self)).decode()
 
 
-class Column(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Column:
     """A column of a file: some values, the type that they look to be of, and what it might be for.
 
     `existing_type`: of the attribute that it might be for, where there is one already.
@@ -146,18 +140,18 @@ def of(imported: Import) -> Plan | None:
     return Plan(**{**kept, "targets": tuple(Target(**one) for one in kept["targets"])})
 
 
-def read_form(imported: Import, form: Form) -> Plan:
+def read_form(imported: Import, form: Mapping[str, str]) -> Plan:
     """The plan that a form says. What is missing or odd in it, `faults` finds."""
 
     def text(field: str) -> str:
-        return (form.get(field, "") or "").replace("\x00", "").strip()
+        return form.get(field, "").replace("\x00", "").strip()
 
     number = text("columns")
     columns = min(int(number), MOST_COLUMNS + 1) if number.isascii() and number.isdigit() and len(number) < 10 else 0
     return Plan(
         kind=imported.kind,
         encoding=text("encoding"),
-        delimiter=_delimiter(form.get("delimiter", "") or ""),
+        delimiter=_delimiter(form.get("delimiter", "")),
         has_header=bool(text("has_header")),
         targets=tuple(
             Target(
@@ -293,7 +287,7 @@ def _names(session: Session, imported: Import, titles: Sequence[str]) -> list[st
             DictionaryEntry.folded.in_(sorted(folded)[:MOST_COLUMNS]),
         )
         rows = session.execute(query.order_by(DictionaryEntry.first_at.desc(), DictionaryEntry.name))
-        alike = {one: name for one, name in rows}  # of several the one that came first
+        alike = {row.folded: row.name for row in rows}  # of several the one that came first
     return [
         title if title in alike.values() else alike.get(dictionary.fold(title), title[:LONGEST_NAME]) if title else ""
         for title in titles
@@ -444,15 +438,23 @@ def _faults_of_types(session: Session, imported: Import, plan: Plan) -> list[Fau
     return found
 
 
-def fitted(plan: Plan, types: Mapping[str, str]) -> Plan:
-    """A plan whose attributes have these types, by name, where they are there."""
-    return replace(
-        plan,
-        targets=tuple(
-            replace(one, type=types[one.name]) if one.kind == "attribute" and one.name in types else one
-            for one in plan.targets
-        ),
-    )
+def format_of(column: Column) -> str:
+    """How the dates of a column are written, as far as its samples tell."""
+    return csv_values.date_format(column.samples) or "year"
+
+
+def with_types(session: Session, imported: Import, plan: Plan) -> Plan:
+    """A plan in which attributes that are there already are of the types that they have."""
+    names = [target.name for target in plan.targets if target.kind == "attribute" and "\x00" not in target.name]
+    event_name = CUSTOMER if plan.kind == "customers" else plan.event_name
+    held = _existing(session, imported.workspace_id, event_name, names[:MOST_COLUMNS])
+    targets = [
+        replace(one, type=held[one.name], format=one.format or "year" * (held[one.name] == "date"))
+        if one.kind == "attribute" and held.get(one.name) in TYPES
+        else one
+        for one in plan.targets
+    ]
+    return replace(plan, targets=tuple(targets))
 
 
 def noted(plan: Plan) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import IO, Literal, NamedTuple
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Update, delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp import audit, clock, csv_files, csv_shapes, exports, import_files, import_formats, import_plans
 from webapp.audit import Who
+from webapp.config import Settings
 from webapp.csv_files import Row
 from webapp.db import Database
 from webapp.import_files import TooLargeError
@@ -39,6 +40,11 @@ class Limits(NamedTuple):
     largest_file: int = 500_000_000
     most_columns: int | None = None
     most_rows: int | None = None
+
+
+def limits(settings: Settings) -> Limits:
+    """What the settings allow."""
+    return Limits(settings.import_largest_file, settings.import_max_columns, settings.import_max_rows)
 
 
 class Reason(NamedTuple):
@@ -140,7 +146,7 @@ def start(session: Session, who: Who, id_: int, plan: Plan, limits: Limits, *, d
     To be called in `Database.write`; whoever works in the background is to be woken afterwards. Raises NotFoundError,
     WrongError where it is under way or over, FaultyError where the plan can't be followed.
     """
-    imported = _locked(session, who, id_)
+    imported = locked(session, who, id_)
     if imported.state == "running":
         raise WrongError("the file is being imported already")
     if imported.is_over or not imported.is_kept:
@@ -164,7 +170,7 @@ def cancel(session: Session, who: Who, id_: int) -> Import:
 
     To be called in `Database.write`. Raises NotFoundError, and WrongError where it is over.
     """
-    imported = _locked(session, who, id_)
+    imported = locked(session, who, id_)
     if imported.is_over:
         raise WrongError("this import is over already")
     imported.state, imported.ended_at, imported.worker = "cancelled", clock.now(), None
@@ -178,7 +184,8 @@ def counts(imported: Import) -> dict[str, int]:
     return {name: getattr(imported, name) for name in names}
 
 
-def _locked(session: Session, who: Who, id_: int) -> Import:
+def locked(session: Session, who: Who, id_: int) -> Import:
+    """An import of the workspace of `who`, for a change of it. Raises NotFoundError."""
     assert who.workspace_id is not None  # noqa: S101 - an installation has no customers
     find(session, who.workspace_id, id_)
     return session.get_one(Import, id_, with_for_update=True, populate_existing=True)
@@ -270,6 +277,10 @@ class _Places:
         return None
 
 
+def _executed(session: Session, statement: Update) -> None:
+    session.execute(statement)
+
+
 def forget_old(database: Database) -> None:
     """Remove the files of imports that are over for long, were cancelled, or never started."""
     now = clock.now()
@@ -288,5 +299,5 @@ def forget_old(database: Database) -> None:
         if state in {"new", "ready"}:
             is_its = (Import.id == id_) & Import.state.in_(("new", "ready"))
             ended = update(Import).where(is_its).values(state="cancelled", ended_at=now)
-            database.transact(lambda session, ended=ended: session.execute(ended))
+            database.transact(partial(_executed, statement=ended))
         import_files.remove(database, id_)
