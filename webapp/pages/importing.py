@@ -1,12 +1,14 @@
 """Taking in a file, trying and importing it, and cancelling that: for who may change customers."""
 
+from typing import get_args
+
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp import background, filters, import_plans, imports
 from webapp.db import database
 from webapp.import_plans import FaultyError
-from webapp.imports import KINDS
+from webapp.imports import FileKind
 from webapp.pages import uploads
 from webapp.pages.guards import who
 from webapp.pages.imports import ONE, find, form, limits, page
@@ -26,9 +28,10 @@ def _let_in_many_columns(asked: str | None, _: object) -> None:
 @door.post("")
 def upload() -> ResponseReturnValue:
     """Keep a file, in pieces as it arrives; nothing of it is imported yet."""
-    kind, file = request.form.get("kind", ""), request.files.get("file")
-    if kind not in KINDS:
-        return form(kind, {"kind": "Say what each row is."}), 422
+    asked, file = request.form.get("kind", ""), request.files.get("file")
+    kind: FileKind | None = next((one for one in get_args(FileKind) if one == asked), None)
+    if kind is None:
+        return form(asked, {"kind": "Say what each row is."}), 422
     if file is None or not file.filename:
         return form(kind, {"file": "Choose a file."}), 422
     try:
