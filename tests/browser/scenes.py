@@ -14,6 +14,7 @@ from tests.world import Shop
 from webapp import audit, clock, demo, import_plans, imports, invitations, keys, notes, resets, segments, tags, users
 from webapp.columns import BUILT_IN
 from webapp.models import ROLES, Customer, Event, Import, ImportFailure, RefusedReason, User, Workspace
+from webapp.models.imports import State
 
 ORDINARY = 60  # customers: with the visitors among them, more than a page of the list
 ARABIC = "مرحبا بالعالم " * 12
@@ -105,16 +106,17 @@ def overfull(shop: Shop) -> None:
             text = (LONG, ARABIC, EMOJI)[number % 3]
             audit.note(session, who, "tag.added", text, tag=text, lines=[text] * 200, change={"from": text, "to": ""})
     _staff(shop)
-    wide = [",".join(f"{number} {(LONG, ARABIC, EMOJI)[number % 3]}" for number in range(40))] * 30
-    _files(shop, f"{LONG}.csv", "\n".join(wide))
+    lines = [",".join(f"{number} {(LONG, ARABIC, EMOJI)[number % 3]}" for number in range(40))] * 30
+    _files(shop, f"{LONG}.csv", "\n".join(lines))
 
 
 def _files(shop: Shop, name: str, text: str) -> None:
     """A file in each state; the worker of the one that is worked off is somewhere else."""
     who = audit.Who(shop.workspace.id, f"{'w' * 200}@example.com")
     told = [[0, "is longer than 255 characters"], [None, f"has a name that nobody knows: {name}"]]
-    for number, state in enumerate(("new", "ready", "running", "done", "cancelled", "failed")):
-        kind = imports.KINDS[number == 0]
+    states: tuple[State, ...] = ("new", "ready", "running", "done", "cancelled", "failed")
+    for state in states:
+        kind: imports.FileKind = "events" if state == "new" else "customers"
         id_ = imports.prepare(shop.database, who, BytesIO(text.encode()), name, kind, imports.Limits())
         with shop.database.write() as session:
             one = session.get_one(Import, id_)
