@@ -1,8 +1,9 @@
 """The pages of imports: uploading, looking at what is in a file, trying, importing, and what failed."""
 
+import csv
 import re
 from html import unescape
-from io import BytesIO
+from io import BytesIO, StringIO
 from typing import Any
 
 import pytest
@@ -188,10 +189,9 @@ def test_bad_value_costs_its_row_if_so_chosen(shop: Shop, alice: FlaskClient) ->
     assert rows(shop.database, Customer) == 2
     answer = alice.get(f"{path}/failed.csv")
     assert answer.headers["Content-Disposition"].startswith("attachment")
-    header, failed, *rest = answer.get_data(as_text=True).lstrip("\ufeff").splitlines()
-    assert header.startswith("id,name,email,Points")
-    assert failed.startswith("u2,Ben,ben@example.com,many")
-    assert rest == []
+    titles, failed = csv.reader(StringIO(answer.get_data(as_text=True).lstrip("\ufeff")))
+    assert titles[:4] == ["id", "name", "email", "Points"]
+    assert failed[:5] == ["u2", "Ben", "ben@example.com", "many", "3"]
 
 
 def test_events_are_imported(shop: Shop, alice: FlaskClient) -> None:
