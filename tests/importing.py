@@ -10,7 +10,6 @@ from webapp.import_plans import Plan, Target
 from webapp.imports import FileKind, Limits
 from webapp.models import Import
 
-
 _NONE = Limits()
 
 
