@@ -100,6 +100,8 @@ FORMS = {
 ELSEWHERE = {
     "account.end_login": ("login.ended", "test_logins"),
     "account.leave": ("member.left", "test_members"),
+    "importing.cancel": ("import.cancelled", "test_import_pages"),
+    "importing.start": ("import.started", "test_import_pages"),
     "founding.create": ("workspace.created", "test_workspaces"),
     "joining.join": ("member.joined", "test_invitations"),
     "linking.unlink": ("user.unlinked", "test_openid"),
@@ -114,6 +116,7 @@ ELSEWHERE = {
 }
 # Forms that leave no note, and why.
 SILENT = {
+    "importing.upload": "nothing of the file is imported before somebody starts that",
     "second_factor.begin": "nothing is kept until a code has come back",
     "replaying.rehearse": "it says what would happen, and stores nothing",
     "reference.try_it": "it says what would happen, and stores nothing",

@@ -1,5 +1,6 @@
 """Customer Profiles: a server that takes in a shop's customers and events and shows who they are."""
 
+from functools import partial
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -23,6 +24,8 @@ from webapp import (
     headers,
     hosts,
     htmx,
+    importing,
+    imports,
     metrics,
     occupancy,
     openid,
@@ -149,6 +152,11 @@ def _house(app: Flask, settings: Settings) -> House:
     app.extensions["occupancy"] = None if file is None else occupancy.shared(file)  # for as long as the app lives
     works = (("converting", converting.go_on), ("halves", halves.clear))
     app.extensions["background"] = {name: Background(name, database, work) for name, work in works}
+    app.extensions["import_limits"] = limits = imports.limits(settings)
+    app.extensions["background"] = {
+        "converting": Background("converting", database, converting.go_on),
+        "importing": Background("importing", database, partial(importing.go_on, limits=limits)),
+    }
     app.extensions["readiness"] = ready = Readiness(database, file)
     app.extensions["metrics"] = counted = Metrics(file)
     ingestion = GroupCommit(database, counted.committed)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
@@ -101,6 +101,10 @@ class _Held:
         """Where it stands."""
         return self.customer_id, self.name, self.reported_at, self.id
 
+    def as_row(self) -> dict[str, Any]:
+        """All of it; `asdict` copies every value, which took a third of the time of an import."""
+        return {name: getattr(self, name) for name in _ALL_HELD}
+
 
 class Ranked(NamedTuple):
     """As much of a value as it takes to find the latest one of several; the fields are those of AttributeValue."""
@@ -113,7 +117,8 @@ class Ranked(NamedTuple):
 
 
 AnyValue = TypeVar("AnyValue", AttributeValue, _Held, Ranked)
-_HELD = tuple(field.name for field in fields(_Held) if field.name != "is_new")
+_ALL_HELD = tuple(field.name for field in fields(_Held))
+_HELD = tuple(name for name in _ALL_HELD if name != "is_new")
 
 
 class Updated(NamedTuple):
@@ -199,7 +204,7 @@ class _Book:
     def close(self) -> None:
         """Store all of it."""
         session = self._arrival.session
-        rows = [asdict(one) for one in self._written.values()]
+        rows = [one.as_row() for one in self._written.values()]
         if fresh := [row for row in rows if row["is_new"]]:
             statements.execute_later(session, _adding, fresh)
         if changed := [row for row in rows if not row["is_new"]]:

@@ -92,6 +92,9 @@ ACTIONS = {
     "entry.shown": Action("Data", "showed {target} again", "entry"),
     "type.changed": Action("Data", "changed the type of {target} from {former} to {type}", "entry"),
     "type.restored": Action("Data", "changed the type of {target} back from {former} to {type}", "entry"),
+    "import.started": Action("Data", "began to import {target}"),
+    "import.ended": Action("Data", "imported {target}"),
+    "import.cancelled": Action("Data", "cancelled the import of {target}"),
     "refused.replayed": Action("Data", "sent again {number} of what was refused"),
     "refused.dismissed": Action("Data", "dismissed what was refused for one reason"),
 }

@@ -1,7 +1,9 @@
 """Every page asks the database the same number of times, however much it shows: nothing is asked for row by row."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 from flask import Flask
@@ -10,9 +12,10 @@ from sqlalchemy import event, func, select
 
 from tests.visitors import HOUR, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell, values
 from tests.world import Shop, submit
-from webapp import invitations, keys, refused, resets
+from webapp import audit, import_plans, imports, invitations, keys, refused, resets
 from webapp.db import Database
-from webapp.models import Arrived, Customer, Event, User, Workspace
+from webapp.imports import Limits
+from webapp.models import Arrived, Customer, Event, Import, ImportFailure, User, Workspace
 
 # The most statements of each page, with those that say who is asking; after `#` the part that htmx asks for. Whoever
 # needs more for a page says why in the commit.
@@ -25,6 +28,13 @@ MOST = {
     "/invitations/{token}": 4,
     "/resets/{reset}": 1,
     "/customers": 14,
+    "/imports": 3,
+    "/imports/new": 2,
+    "/imports/{import}": 9,
+    "/imports/{import}?encoding=utf-8&delimiter=;": 9,
+    "/imports/{running}": 3,
+    "/imports/{running}#progress": 3,
+    "/imports/{over}": 6,
     "/overview": 16,
     "/overview/event?days=90": 5,
     "/overview/country?name=IN": 5,
@@ -96,7 +106,7 @@ FEW, MANY = 30, 48
 # The exports ask piece by piece, as they go; who has forgotten a password finds a form where mails can be sent.
 _NO_PAGES = {
     "static", "sdk", "sdk_version", "healthz", "readyz", "metrics", "people.export", "audit.export", "api.api/v1/key",
-    "resetting.forgotten",
+    "resetting.forgotten", "imports.failed",
 }  # fmt: skip
 _KINDS = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
 
@@ -119,6 +129,7 @@ def _counted(database: Database) -> Iterator[list[str]]:
 def _fill(shop: Shop, places: range) -> None:
     """One more of everything for each place, most of it on one person."""
     for place in places:
+        _fill_imports(shop, place)
         at, did = T0 + place * 2 * HOUR, f"device {place}"
         tell(shop, customer(f"u{place}", at, name=f"Person {place}", email=f"person{place}@example.com"))
         tell(shop, customer("u0", at, City=f"City {place}", **{f"b{place}": 1}))
@@ -147,6 +158,7 @@ def _numbers(shop: Shop, browser: FlaskClient) -> dict[str, int]:
         other = session.scalars(select(Customer).where(Customer.name == "Person on tablet 0")).one()
     names = {"id": person.growlytics_id, "other": other.growlytics_id, "token": token, "reset": reset}
     names["arrival"] = _arrival(shop)
+    names |= _imported(shop)
     names["key"] = shop.key.split("_")[1]
     with shop.database.read() as session:
         for kind, name in (("ignored", "b0"), ("refused", "attributes.a")):
@@ -154,6 +166,33 @@ def _numbers(shop: Shop, browser: FlaskClient) -> dict[str, int]:
             names[kind] = str(refused.find(session, shop.workspace, wanted, None)[0].row.id)
     names["event"] = f"{one.reported_at}.{one.id}"
     return {line: _number(shop, browser, *line.format(**names).split("#")) for line in MOST}
+
+
+def _imported(shop: Shop) -> dict[str, str]:
+    """The latest files that wait, are worked off and are over."""
+    with shop.database.read() as session:
+        latest = select(Import.state, func.max(Import.id)).group_by(Import.state)
+        found = {state: str(id_) for state, id_ in session.execute(latest)}
+    return {"import": found["ready"], "running": found["running"], "over": found["done"]}
+
+
+def _fill_imports(shop: Shop, place: int) -> None:
+    """A file more in each state, with so many columns and rows, all of which failed."""
+    line = ",".join(f"column {number}" for number in range(place + 2))
+    for state in ("ready", "running", "done"):
+        file = BytesIO("\n".join([line, *[line] * place, ""]).encode())
+        id_ = imports.prepare(
+            shop.database, audit.Who(shop.workspace.id, "alice"), file, "a.csv", "customers", Limits()
+        )
+        with shop.database.write() as session:
+            one = session.get_one(Import, id_)
+            one.state, one.failed, one.leased_until = state, place + 1, 9_999_999_999_999
+            plan = import_plans.preview(session, one).plan
+            one.plan = plan.as_json()
+            for row in range(place + 1):
+                reasons = json.dumps([[0, "is wrong"]])
+                failed = {"import_id": id_, "row": row, "position": 0, "is_failed": True, "reasons": reasons}
+                session.add(ImportFailure(workspace_id=shop.workspace.id, **failed))
 
 
 def _arrival(shop: Shop) -> str:

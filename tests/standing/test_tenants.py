@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from webapp.models import (
     Arrived,
     Customer,
     Event,
+    Import,
     Merge,
     Note,
     RefusedPayload,
@@ -126,6 +128,11 @@ ASKS = (
     Ask("saving.replace", "/segments/{segment}/view", {"view": "where=City+%3D+Goa"}, own=302),
     Ask("saving.rename", "/segments/{segment}", {"name": "Renamed"}, own=302),
     Ask("saving.delete", "/segments/{segment}/deletion", {}, own=302),
+    Ask("imports.show", "/imports/{import}"),
+    Ask("imports.show", "/imports/{import}", target="progress", own=200),
+    Ask("imports.failed", "/imports/{import}/failed.csv"),
+    Ask("importing.start", "/imports/{import}/start", {"dry": "yes"}, own=422),
+    Ask("importing.cancel", "/imports/{import}/cancellation", {}, own=303),
     Ask("revealing.reveal", f"{ONE}/revelation", {}, own=303),
     Ask("api_keys.show", "/settings/keys/{key}"),
     Ask("api_keys.limit", "/settings/keys/{key}/limit", {"rate_limit": "600"}, own=302),
@@ -156,9 +163,10 @@ NAMING = {
     "workspace",
 }  # fmt: skip
 PLAIN = {
-    "action", "actor", "amount_attribute", "as_of", "at", "attributes", "body", "by", "came", "choose", "code",
-    "comparison", "csrf_token", "current", "days", "default_region", "description", "drawn_for", "email",
-    "endpoint", "found", "from", "hidden", "invitation", "keeps_addresses", "keeps_refused", "kind", "known",
+    "action", "actor", "amount_attribute", "as_of", "at", "attributes", "bad", "body", "by", "came", "choose", "code",
+    "columns", "comparison", "csrf_token", "current", "days", "default_region", "delimiter", "description", "drawn_for",
+    "dry", "email", "encoding", "endpoint", "event_name", "file", "found", "from", "has_header", "hidden",
+    "invitation", "keeps_addresses", "keeps_refused", "kind", "known",
     "language", "lifetime", "live", "mark", "masking", "merges_a_day", "new", "next", "number", "once",
     "order_event", "origin", "origins", "out", "overlap", "page", "password", "performed", "placeholder_ids",
     "product", "rate_limit", "requires_second_factor", "role", "room", "rows", "seen", "seen_at", "setup",
@@ -186,6 +194,7 @@ def _fill(shop: Shop, browser: FlaskClient, word: str) -> Objects:
         ("/settings/keys", {"name": f"{word} browser", "kind": "browser"}),
         ("/data/types", boolean),
         ("/data/description", {"name": f"{word}size", "description": f"{word} told"}),
+        ("/imports", {"kind": "customers", "file": (BytesIO(f"id,{word}\nu1,{word}\n".encode()), f"{word}.csv")}),
     ):
         assert browser.post(where, data=form).status_code in {302, 303}, where
     return (
@@ -231,6 +240,7 @@ def _named(shop: Shop, word: str) -> Objects:
             session.scalars(select(table.id).where(table.workspace_id == here)).one() for table in (Segment, TypeChange)
         )
         keys = session.execute(select(ApiKey.kind, ApiKey.public_id).where(ApiKey.workspace_id == here)).all()
+        imported = session.scalars(select(Import.id).where(Import.workspace_id == here)).one()
         arrival = session.scalars(select(Arrived.id).where(Arrived.workspace_id == here).limit(1)).one()
         reason = session.scalars(select(RefusedReason.id).where(RefusedReason.workspace_id == here).limit(1)).one()
         of_reason = RefusedPayload.workspace_id == here, RefusedPayload.reason_id == reason
@@ -248,6 +258,7 @@ def _named(shop: Shop, word: str) -> Objects:
         "key": public["server"],
         "browser_key": public["browser"],
         "arrival": str(arrival),
+        "import": str(imported),
         "reason": str(reason),
         "digest": str(digest),
         "attribute": f"{word}size",
@@ -258,7 +269,7 @@ def _named(shop: Shop, word: str) -> Objects:
 def _of_nobody() -> Objects:
     """Such as nobody has."""
     numbered = ("merge", "note", "segment", "change", "arrival", "reason", "digest", "member", "linked", "workspace")
-    ids = dict.fromkeys(numbered, "987654321")
+    ids = dict.fromkeys((*numbered, "import"), "987654321")
     new = {name: customers.new_growlytics_id(clock.now()) for name in ("customer", "visitor")}
     places = dict.fromkeys(("row", "event"), "12345.987654321")
     words = {"attribute": "Unicornsize", "event_name": "Unicornbought", "tag": "unicorntag", "email": "a@b.example"}

@@ -10,6 +10,11 @@ from webapp.cli.base import commands
 
 # Importing the modules is what makes commands of what is in them.
 __all__ = ["audit", "commands", "keeping", "keys", "main", "moving", "people", "refused", "serving"]
+from webapp.cli import audit, importing, keeping, keys, people, refused, serving
+from webapp.cli.base import commands
+
+# Importing the modules is what makes commands of what is in them.
+__all__ = ["audit", "commands", "importing", "keeping", "keys", "main", "people", "refused", "serving"]
 
 
 def main() -> None:

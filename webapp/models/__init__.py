@@ -12,6 +12,7 @@ from webapp.models.facts import (
     IgnoredValue,
     Tally,
 )
+from webapp.models.imports import Import, ImportChunk, ImportFailure
 from webapp.models.people import IS_ANONYMOUS, Customer, Device, DeviceLogin, Merge, SearchTerm, Visit
 from webapp.models.users import (
     ROLES,
@@ -48,6 +49,9 @@ __all__ = [
     "EventCount",
     "IdempotencyKey",
     "IgnoredValue",
+    "Import",
+    "ImportChunk",
+    "ImportFailure",
     "Invitation",
     "LinkedAccount",
     "Login",

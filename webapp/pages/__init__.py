@@ -28,6 +28,7 @@ from webapp import (
     type_changes,
     users,
 )
+from webapp import imports as files
 from webapp import openid as accounts
 from webapp import refused as refusals
 from webapp.pages import (
@@ -40,6 +41,8 @@ from webapp.pages import (
     exporting,
     feed,
     guards,
+    importing,
+    imports,
     joining,
     keyboard,
     linking,
@@ -79,6 +82,8 @@ DOORS = (
     (feed.door, guards.member),
     (palette.door, guards.member),
     (saving.door, guards.editor),
+    (imports.door, guards.editor),
+    (importing.door, guards.editor),
     (profile.door, guards.member),
     (revealing.door, guards.member),
     (merging.door, guards.editor),
@@ -118,8 +123,8 @@ def register(app: Flask) -> None:
     masking.register(app, guards.is_masked)
     app.context_processor(openid.context)
     modules = (
-        accounts, attributes, customers, dictionary, events, invitations, keys, logins, memberships, merges, notes,
-        refusals, segments, type_changes,
+        accounts, attributes, customers, dictionary, events, files, invitations, keys, logins, memberships, merges,
+        notes, refusals, segments, type_changes,
     )  # fmt: skip
     for not_found in (module.NotFoundError for module in modules):
         app.register_error_handler(not_found, lambda _: _page(404))
