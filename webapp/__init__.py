@@ -19,6 +19,7 @@ from webapp import (
     converting,
     db,
     demo_shop,
+    erasing,
     filters,
     headers,
     hosts,
@@ -146,7 +147,10 @@ def _house(app: Flask, settings: Settings) -> House:
     file, places = settings.database_file, Places(settings.geoip_database)
     app.extensions["database"] = database = Database(settings.url)
     app.extensions["occupancy"] = None if file is None else occupancy.shared(file)  # for as long as the app lives
-    app.extensions["background"] = {"converting": Background("converting", database, converting.go_on)}
+    app.extensions["background"] = {
+        "converting": Background("converting", database, converting.go_on),
+        "erasing": Background("erasing", database, erasing.go_on),
+    }
     app.extensions["readiness"] = ready = Readiness(database, file)
     app.extensions["metrics"] = counted = Metrics(file)
     ingestion = GroupCommit(database, counted.committed)

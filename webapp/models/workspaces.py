@@ -31,6 +31,8 @@ class Workspace(Base):
     types_version: Mapped[int] = mapped_column(default=0, server_default="0")  # how often a type has been changed
     requires_second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())  # of its members
     masking: Mapped[Long] = mapped_column(default="off", server_default=text("'off'"))  # masking.MODES
+    erasure_secret: Mapped[Long | None]  # the key of webapp/erased.py; NULL: nobody has been erased yet
+    lets_erased_return: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class ApiKey(Base):
