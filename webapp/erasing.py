@@ -123,6 +123,7 @@ class _Work:
         if step != self._look:  # it waits for whoever counts anew before it locks anything
             counts.of(session, self._workspace.id)
         is_mine = (Erasure.id == self._id) & (Erasure.worker == self._worker) & Erasure.ended_at.is_(None)
+        erasures.wipe(session)
         row = session.scalar(select(Erasure).where(is_mine).with_for_update())
         if row is None:
             raise _LostError

@@ -239,6 +239,7 @@ def _ask(session: Session, workspace: Workspace, asked: Asked, who: Who, retry: 
     earlier = retries.earlier(session, [(workspace.id, retry)], clock.now())
     if earlier:
         return _again(session, workspace, earlier[0])
+    wipe(session)
     counts.of(session, workspace.id)  # before anybody is locked: who counts anew waits for those who have it
     person = find_person(session, workspace, asked)
     if person is None and not asked.identifiers:
@@ -267,6 +268,12 @@ def _ask(session: Session, workspace: Workspace, asked: Asked, who: Who, retry: 
         is_its = IdempotencyKey.workspace_id == workspace.id, IdempotencyKey.key == retry.key
         session.execute(update(IdempotencyKey).where(*is_its).values(answer=answer))
     return made
+
+
+def wipe(session: Session) -> None:
+    """Have SQLite write over what is deleted in this transaction: its free pages would keep it until they are used."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
 
 
 def _again(session: Session, workspace: Workspace, earlier: Outcome | RefusedError) -> Erasure:

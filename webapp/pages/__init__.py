@@ -13,7 +13,6 @@ from webapp import (
     db,
     dictionary,
     doors,
-    erasures,
     events,
     filters,
     invitations,
@@ -29,6 +28,7 @@ from webapp import (
     type_changes,
     users,
 )
+from webapp import erasures as removals
 from webapp import openid as accounts
 from webapp import refused as refusals
 from webapp.pages import (
@@ -37,6 +37,7 @@ from webapp.pages import (
     audit_log,
     data,
     describing,
+    erasures,
     feed,
     guards,
     joining,
@@ -64,7 +65,6 @@ from webapp.pages import (
     website,
     workspaces,
 )
-from webapp.pages import erasures as erasing
 
 # Who may pass each door. A page that isn't behind one of these guards fails tests/standing.
 DOORS = (
@@ -99,8 +99,8 @@ DOORS = (
     (api_keys.door, guards.admin),
     (website.door, guards.admin),
     (audit_log.door, guards.admin),
-    (erasing.door, guards.admin),
-    (erasing.handing, guards.editor),
+    (erasures.door, guards.admin),
+    (erasures.handing, guards.editor),
 )
 
 
@@ -118,8 +118,8 @@ def register(app: Flask) -> None:
     masking.register(app, guards.is_masked)
     app.context_processor(openid.context)
     modules = (
-        accounts, attributes, customers, dictionary, erasures, events, invitations, keys, logins, memberships, merges,
-        notes, refusals, segments, type_changes,
+        accounts, attributes, customers, dictionary, events, invitations, keys, logins, memberships, merges,
+        notes, refusals, removals, segments, type_changes,
     )  # fmt: skip
     for not_found in (module.NotFoundError for module in modules):
         app.register_error_handler(not_found, lambda _: _page(404))
