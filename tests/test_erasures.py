@@ -1,7 +1,9 @@
 """Erasing a person: nobody finds them, nothing is left, and nothing of them is stored again."""
 
+import io
 import json
 import re
+import zipfile
 from typing import Any
 
 import pytest
@@ -10,8 +12,8 @@ from sqlalchemy import func, select, update
 
 from tests import counted
 from tests.dumps import dump
-from tests.visitors import CHROME, HOUR, MINUTE, MUMBAI, T0, customer, launched, login, logout, seen, tell, values
-from tests.world import NOON, Shop, submit
+from tests.visitors import CHROME, HOUR, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell
+from tests.world import NOON, Shop, faults, submit
 from webapp import clock, erased, erasing, erasures, keys, merges
 from webapp.audit import Who
 from webapp.db import Base, Database
@@ -173,8 +175,7 @@ def test_every_door_refuses_the_erased(shop: Shop, alice: FlaskClient, path: str
     erase(shop)
     before = _people(shop)
     answer = shop.send(path, body)
-    assert answer.status_code == 422
-    assert [one["type"] for one in answer.json["details"]] == [ERASED]
+    assert [type_ for _, type_ in faults(answer)] == [ERASED]
     assert not [one for one in TRACES if one in answer.text]
     assert _people(shop) == before
     assert [one for one in TRACES if one in told(shop.database)] == [], "also what is refused isn't kept"
@@ -192,6 +193,7 @@ def test_batch_stores_the_rest(shop: Shop, alice: FlaskClient) -> None:
     gone = {"type": "event", "customerId": ID, "name": "Again"}
     answer = shop.send("/api/v1/batch", {"changes": [gone, *BATCH["changes"]]})
     assert answer.status_code == 200
+    assert answer.json is not None
     assert [one["index"] for one in answer.json["refused"]] == [0]
     assert shop.events("ravi")[0].name == "Kept"
     assert ID not in told(shop.database)
@@ -204,7 +206,13 @@ def test_browser_of_the_erased_is_refused(shop: Shop, alice: FlaskClient) -> Non
         key, _ = keys.create(session, shop.workspace.id, "Website", "browser")
 
     def say(did: str, *messages: dict[str, Any]) -> Any:
-        body = {"key": key.public_text, "did": did, "sentAt": clock.now(), "device": {}, "messages": list(messages)}
+        body: Any = {
+            "key": key.public_text,
+            "did": did,
+            "sentAt": clock.now(),
+            "device": {},
+            "messages": list(messages),
+        }
         headers = {"Origin": "https://shop.example"}
         return shop.app.test_client().post("/api/v1/browser", json=body, headers=headers).json
 
@@ -289,17 +297,18 @@ def test_removal_goes_on_wherever_it_was_killed(
     monkeypatch.setattr(erasing, "_A_STEP", 2)
     row = ask(shop)
     step = erasing._Work._stepped
-    lives = 0
+    lives, left = 0, 0
+
+    def stepped(self: Any, *given: Any, **more: Any) -> int:
+        nonlocal left
+        if left == 0:
+            raise _KilledError
+        left -= 1
+        return step(self, *given, **more)
+
+    monkeypatch.setattr(erasing._Work, "_stepped", stepped)
     while find(shop, row).ended_at is None:
-        taken = []
-
-        def stepped(self: Any, *given: Any, **more: Any) -> int:
-            if len(taken) == 2 + 4 * lives:  # what two steps can't bring further, more can
-                raise _KilledError
-            taken.append(1)
-            return step(self, *given, **more)
-
-        monkeypatch.setattr(erasing._Work, "_stepped", stepped)
+        left = 2 + 4 * lives  # what two steps can't bring further, more can
         try:
             erasing.work_off(shop.database, settling=0)
         except _KilledError:
@@ -350,8 +359,6 @@ def test_hashes_are_keyed_by_workspace(shop: Shop, other_shop: Shop) -> None:
     with shop.database.read() as session:
         found = [json.loads(row.identifiers)[0]["hash"] for row in session.scalars(select(Erasure))]
     assert found[0] != found[1]
-    other_shop.customer("u9")
-    assert shop.find  # nothing of the other workspace is concerned
 
 
 def test_archived_profile_keeps_its_history_alone(shop: Shop, alice: FlaskClient) -> None:
@@ -391,7 +398,6 @@ def test_archived_person_joins_nobody_by_a_merge_that_was_set_aside(shop: Shop, 
         root = session.get_one(Customer, visitor.id).root_id
     assert root == shop.find("ravi").id
     assert len(shop.events("ravi")) == 2
-    assert logout  # a till is left by whoever was there
 
 
 def test_audit_says_who_did_it_and_nothing_of_whom(shop: Shop, alice: FlaskClient) -> None:
@@ -441,4 +447,91 @@ def test_what_is_found_in_texts() -> None:
     assert not blotter.finds("Rose water")
     assert not blotter.finds("natasha@example.com")
     assert blotter.without({"a": ["to asha@example.com", 48, "Rose"]}) == {"a": ["to ", None, ""]}
-    assert values
+
+
+def test_api_erases_once_and_says_what_went(shop: Shop, alice: FlaskClient) -> None:
+    _fill(shop, alice)
+    path = f"/api/v1{shop.profile_path(ID)}/erase"
+    would = shop.send(f"{path}?dry_run=1", {})
+    assert would.json is not None
+    assert would.json["wouldRemove"]["events"] == 12
+    assert shop.find(ID)
+    answers = [shop.send(path, {}, Idempotency_Key="once") for _ in range(2)]
+    assert [one.status_code for one in answers] == [202, 202]
+    first, again = (one.json["erasure"]["id"] for one in answers if one.json)
+    assert first == again
+    assert shop.send(path, {}).status_code == 404
+    erasing.work_off(shop.database, settling=0)
+    headers = {"x-growlytics-key": shop.key}
+    receipt = shop.app.test_client().get(f"/api/v1/erasures/{first}", headers=headers).json
+    assert receipt is not None
+    assert receipt["erasure"]["identifiers"]
+    assert shop.app.test_client().get("/api/v1/erasures/nothing", headers=headers).status_code == 404
+
+
+def test_api_erases_by_what_somebody_is_known_by(shop: Shop, alice: FlaskClient) -> None:
+    _fill(shop, alice)
+    shop.customer("sister", mobile=MOBILE)
+    assert shop.send("/api/v1/erasures", {"mobile": MOBILE}).status_code == 409
+    assert shop.send("/api/v1/erasures", {}).status_code == 422
+    assert shop.send("/api/v1/erasures", {"did": PHONE}).status_code == 422
+    assert shop.send("/api/v1/erasures", {"email": EMAIL.upper()}).status_code == 202
+    assert shop.send("/track/user", {"id": ID, "attributes": {}}).status_code == 422
+    assert shop.send("/api/v1/erasures", {"id": "never-seen"}).status_code == 202
+    assert shop.send("/track/user", {"id": "never-seen", "attributes": {}}).status_code == 422
+    assert "anonymous already" in shop.send(f"/api/v1{_visitor(shop)}/archive", {}).text
+
+
+def _visitor(shop: Shop) -> str:
+    tell(shop, seen("passer-by", T0))
+    with shop.database.read() as session:
+        query = select(Customer.growlytics_id).join(Device, Device.id == Customer.device_id)
+        return f"/customers/{session.scalars(query.where(Device.did == 'passer-by')).one()}"
+
+
+def test_keys_that_read_may_export_and_change_nothing(shop: Shop, alice: FlaskClient) -> None:
+    path = f"/api/v1{_fill(shop, alice)}"
+    with shop.database.write() as session:
+        _, text = keys.create(session, shop.workspace.id, "Reports", "read")
+    client, headers = shop.app.test_client(), {"x-growlytics-key": text}
+    for what in ("archive", "erase"):
+        assert client.post(f"{path}/{what}", json={}, headers=headers).status_code == 401
+    assert client.post("/api/v1/erasures", json={"id": ID}, headers=headers).status_code == 401
+    assert client.get(f"{path}/export", headers=headers).status_code == 200
+
+
+def test_export_has_everything_and_nothing_runs(shop: Shop, alice: FlaskClient) -> None:
+    path = _fill(shop, alice)
+    shop.customer(ID, Bio="<script>alert(1)</script>", Formula="=1+1")
+    answer = alice.post(f"{path}/export")
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        assert archive.testzip() is None
+        files = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert set(files) == {"index.html", "person.json", "attributes.json", "visits.json", "events.json"}
+    person = json.loads(files["person.json"])
+    assert (person["systemId"], person["email"], person["tags"]) == (ID, EMAIL, ["planted-tag"])
+    assert [one["text"] for one in person["notes"]] == ["A planted-note"]
+    assert {PHONE, LAPTOP} <= {one["did"] for one in person["devices"]}
+    assert len(json.loads(files["events.json"])) == 12
+    values = json.loads(files["attributes.json"])
+    assert [one["value"] for one in values if one["name"] == "Street"] == ["1 Planted Street", "2 Planted Street"]
+    page = files["index.html"]
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "default-src" in page
+    with shop.database.read() as session:
+        noted = session.scalars(select(AuditEntry).where(AuditEntry.action == "customer.handed_out")).one()
+    assert noted.actor == "alice@shop.example"
+
+
+def test_api_knows_nobody_of_another_workspace(shop: Shop, other_shop: Shop) -> None:
+    other_shop.customer(ID)
+    theirs, row = f"/api/v1{other_shop.profile_path(ID)}", ask(other_shop)
+    other_shop.customer("u2")
+    theirs = f"/api/v1{other_shop.profile_path('u2')}"
+    client, headers = shop.app.test_client(), {"x-growlytics-key": shop.key}
+    for what in ("archive", "erase", "erase?dry_run=1"):
+        assert shop.send(f"{theirs}/{what}", {}).status_code == 404
+    for path in (f"{theirs}/export", f"/api/v1/erasures/{row.public_id}"):
+        assert client.get(path, headers=headers).status_code == 404
+    shop.customer(ID)  # who is erased there is not erased here

@@ -256,7 +256,7 @@ def _ask(session: Session, workspace: Workspace, asked: Asked, who: Who, retry: 
     else:
         pending = hide(session, workspace, person.id, removed) if person is not None else Pending()
         known = {*pending.known_by, *asked.identifiers}
-        pending.identifiers = sorted(tuple(one) for one in known)
+        pending.identifiers = sorted((one.kind, one.value) for one in known)
         made.identifiers = json.dumps(erased.keep(session, workspace, known))
     made.pending, made.removed = pending.to_json(), json.dumps(removed)
     session.add(made)
@@ -332,8 +332,8 @@ def _locked(session: Session, root_id: int) -> tuple[list[Customer], list[Merge]
             held |= wanted
             continue
         links, _ = merges.locked(session, set(ids))
-        query = select(Customer).where(or_(Customer.id == root_id, Customer.root_id == root_id))
-        rows = session.scalars(query.order_by(Customer.id).execution_options(populate_existing=True)).all()
+        theirs = select(Customer).where(or_(Customer.id == root_id, Customer.root_id == root_id))
+        rows = session.scalars(theirs.order_by(Customer.id).execution_options(populate_existing=True)).all()
         root = next((row for row in rows if row.id == root_id), None)
         if root is None or root.root_id is not None:
             raise customers.NotFoundError(root_id)  # somebody else has merged or erased it meanwhile
@@ -357,10 +357,14 @@ def _devices(session: Session, ids: Sequence[int]) -> tuple[list[Device], list[D
     found = session.scalars(select(Device).where(Device.id.in_(_used(ids))).order_by(Device.did)).all()
     device_ids = [one.id for one in found]
     shared: set[int] = set()
-    for table in (DeviceLogin, Customer, Visit):
-        query = select(table.device_id).where(table.device_id.in_(device_ids))
-        owner = Customer.id if table is Customer else table.customer_id  # type: ignore[attr-defined]
-        shared |= {id_ for id_ in session.scalars(query.where(owner.is_not(None), owner.not_in(ids)).distinct()) if id_}
+    columns: tuple[tuple[Any, Any], ...] = (
+        (DeviceLogin.device_id, DeviceLogin.customer_id),
+        (Customer.device_id, Customer.id),
+        (Visit.device_id, Visit.customer_id),
+    )
+    for device_id, owner in columns:
+        query = select(device_id).where(device_id.in_(device_ids), owner.is_not(None), owner.not_in(ids))
+        shared |= set(session.scalars(query.distinct()))
     return [one for one in found if one.id not in shared], [one for one in found if one.id in shared]
 
 
@@ -375,12 +379,12 @@ def _found(session: Session, workspace: Workspace, rows: Sequence[Customer], own
     told = {(name, text) for name, value in session.execute(query.distinct()) if (text := json.loads(value))}
     for name, text in sorted(told):
         if name != "name" and search.terms(name, text, workspace.default_region):
-            one = Identifier(name, text)
+            one = Identifier("email" if name == "email" else "mobile", text)
             if not erased.is_shared(session, workspace, one, ids):
                 known.append(one)
     return Pending(
         ids, [one.id for one in own], [row.growlytics_id for row in rows],
-        sorted(text for name, text in told if name == "name"), [tuple(one) for one in known],
+        sorted(text for name, text in told if name == "name"), [(one.kind, one.value) for one in known],
     )  # fmt: skip
 
 
@@ -395,7 +399,7 @@ def _leave(session: Session, device: Device, ids: Sequence[int], removed: Counte
     for login, follower in zip(logins, after, strict=True):
         if login.customer_id not in ids:
             continue
-        row = {"device_id": device.id, "at": login.at, "id": identities.LOGOUT_ID, "customer_id": None}
+        row: dict[str, Any] = {"device_id": device.id, "at": login.at, "id": identities.LOGOUT_ID, "customer_id": None}
         row |= {"received_at": login.received_at, "source": login.source, "key_id": login.key_id}
         session.delete(login)
         session.flush()
@@ -488,6 +492,8 @@ def _strip(session: Session, workspace: Workspace, root_id: int, who: Who, remov
         device.push_token = None
     root = rows[-1]
     merges.note_standing(session, [root], -1)
+    for row in rows:
+        row.name = row.email = row.mobile = None
     root.system_id = root.merging_stopped_at = None
     session.flush()
     merges.note_standing(session, [root], 1)

@@ -73,7 +73,7 @@ def pieces(database: Database, workspace: Workspace, root_id: int) -> Iterator[b
     )
     sink = _Sink()
     now = time.gmtime(clock.now() / 1000)[:6]
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
         for name, texts in files:
             about = zipfile.ZipInfo(name, now)
             about.compress_type = zipfile.ZIP_DEFLATED
@@ -181,7 +181,8 @@ class _One:
         found = session.scalars(select(Merge).where(is_theirs, Merge.member_id != Merge.target_id).order_by(Merge.id))
         rows = found.all()
         ends = {end for row in rows for end in (row.member_id, row.target_id)}
-        names = dict(session.execute(select(Customer.id, Customer.growlytics_id).where(Customer.id.in_(ends))).tuples())
+        called = session.execute(select(Customer.id, Customer.growlytics_id).where(Customer.id.in_(ends)))
+        names = {row.id: row.growlytics_id for row in called}
         return [
             {
                 "member": names[row.member_id],

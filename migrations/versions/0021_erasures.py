@@ -53,8 +53,9 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.add_column("workspaces", sa.Column("erasure_secret", sa.Text(), nullable=True))
-    returns = sa.Column("lets_erased_return", sa.Boolean(), server_default=sa.false(), nullable=False)
-    op.add_column("workspaces", returns)
+    op.add_column(
+        "workspaces", sa.Column("lets_erased_return", sa.Boolean(), server_default=sa.false(), nullable=False)
+    )
     if op.get_bind().dialect.name == "postgresql":
         for table in ("erasures", "erased_identifiers"):
             op.execute(

@@ -9,8 +9,10 @@ from werkzeug.routing import Rule
 
 from tests.visitors import CHROME, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell
 from tests.world import Shop
-from webapp import audit, demo, invitations, keys, notes, resets, segments, tags, users
+from webapp import audit, demo, erasures, invitations, keys, notes, resets, segments, tags, users
 from webapp.columns import BUILT_IN
+from webapp.erased import Identifier
+from webapp.erasures import Asked
 from webapp.models import ROLES, Customer, Event, RefusedReason, User, Workspace
 
 ORDINARY = 60  # customers: with the visitors among them, more than a page of the list
@@ -43,7 +45,8 @@ STATES = {
     "audit.show": ["?action=Keys", "?actor=nobody&target=nothing", "?from=2020-01-01&to=2100-01-01"],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],
 }
-_FILES = {"static", "sdk", "sdk_version", "api.api/v1/key"}
+_FILES = {"static", "sdk", "sdk_version", "api.api/v1/key", "api.api/v1/erasures/<erasure_id>"}
+_FILES |= {"api.api/v1/customers/<growlytics_id>/export"}
 
 
 def nothing(shop: Shop) -> None:
@@ -203,13 +206,16 @@ def _keys(shop: Shop) -> list[str]:
 def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
     """The rule's address with what it wants in it; none where the shop has nothing of that kind."""
     wanted = set(re.findall(r"<(?:[^:<>]+:)?([^<>]+)>", rule.rule))
-    unknown = wanted - {"growlytics_id", "cursor", "kind", "path", "public_id", "reason_id", "token"}
+    unknown = wanted - {"growlytics_id", "cursor", "kind", "path", "public_id", "erasure_id", "reason_id", "token"}
     assert not unknown, f"{rule.rule}: say here what stands for {unknown}, so that its page is looked at too"
     if "reason_id" in wanted:
         yield from (rule.rule.replace("<reason_id>", one) for one in _reasons(shop))
         return
     if "public_id" in wanted:
         yield from (rule.rule.replace("<public_id>", one) for one in _keys(shop))
+        return
+    if "erasure_id" in wanted:
+        yield rule.rule.replace("<erasure_id>", _erasure(shop))
         return
     for growlytics_id in people if "growlytics_id" in wanted else [""]:
         path = rule.rule.replace("<growlytics_id>", growlytics_id).replace("<path:path>", "track/event/v2")
@@ -220,6 +226,11 @@ def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
                 continue
             path = path.replace("<cursor>", cursor)
         yield path.replace("<token>", _token(shop, rule)) if "token" in wanted else path
+
+
+def _erasure(shop: Shop) -> str:
+    asked = Asked("erase", identifiers=[Identifier("system_id", "somebody who was never here")])
+    return erasures.ask(shop.database, shop.workspace, asked, audit.console(shop.workspace.id)).public_id
 
 
 def _event(shop: Shop, growlytics_id: str) -> str | None:

@@ -10,8 +10,11 @@ from sqlalchemy import event, func, select
 
 from tests.visitors import HOUR, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell, values
 from tests.world import Shop, submit
-from webapp import invitations, keys, refused, resets
+from webapp import erasures, invitations, keys, refused, resets
+from webapp.audit import Who
 from webapp.db import Database
+from webapp.erased import Identifier
+from webapp.erasures import Asked
 from webapp.models import Arrived, Customer, Event, User, Workspace
 
 # The most statements of each page, with those that say who is asking; after `#` the part that htmx asks for. Whoever
@@ -44,6 +47,11 @@ MOST = {
     "/customers/{id}/history?attribute=City": 6,
     "/customers/{id}/value?attribute=City": 7,
     "/customers/{id}/events/{event}": 6,
+    "/customers/{id}/erasing": 20,
+    "/customers/{id}/archiving": 20,
+    "/erasures": 3,
+    "/erasures/{erasure}": 3,
+    "/erasures/{erasure}/receipt.json": 3,
     "/customers/{id}/merges": 3,
     "/customers/{id}/merges?q=person": 6,
     "/customers/{id}/merges?with={other}": 17,
@@ -94,6 +102,7 @@ FEW, MANY = 30, 48
 # The exports ask piece by piece, as they go; who has forgotten a password finds a form where mails can be sent.
 _NO_PAGES = {
     "static", "sdk", "sdk_version", "healthz", "readyz", "metrics", "people.export", "audit.export", "api.api/v1/key",
+    "api.api/v1/erasures/<erasure_id>", "api.api/v1/customers/<growlytics_id>/export",
     "resetting.forgotten",
 }  # fmt: skip
 _KINDS = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
@@ -144,7 +153,7 @@ def _numbers(shop: Shop, browser: FlaskClient) -> dict[str, int]:
         one = session.scalars(select(Event).where(Event.customer_id == person.id).limit(1)).one()
         other = session.scalars(select(Customer).where(Customer.name == "Person on tablet 0")).one()
     names = {"id": person.growlytics_id, "other": other.growlytics_id, "token": token, "reset": reset}
-    names["arrival"] = _arrival(shop)
+    names["arrival"], names["erasure"] = _arrival(shop), _erasure(shop)
     names["key"] = shop.key.split("_")[1]
     with shop.database.read() as session:
         for kind, name in (("ignored", "b0"), ("refused", "attributes.a")):
@@ -152,6 +161,11 @@ def _numbers(shop: Shop, browser: FlaskClient) -> dict[str, int]:
             names[kind] = str(refused.find(session, shop.workspace, wanted, None)[0].row.id)
     names["event"] = f"{one.reported_at}.{one.id}"
     return {line: _number(shop, browser, *line.format(**names).split("#")) for line in MOST}
+
+
+def _erasure(shop: Shop) -> str:
+    asked = Asked("erase", identifiers=[Identifier("system_id", "somebody else")])
+    return erasures.ask(shop.database, shop.workspace, asked, Who(shop.workspace.id, "console")).public_id
 
 
 def _arrival(shop: Shop) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from typing import Any
 
 from webapp import audit, background, customers, erasures, person_exports
@@ -114,11 +115,11 @@ def _retry(call: Call, secret: str) -> Retry | None:
     return Retry(found.key, keyed)
 
 
-def show(call: Call, public_id: str) -> Reply:
+def show(call: Call, erasure_id: str) -> Reply:
     """How far an erasure has come, and what it has removed: its receipt."""
     with call.house.database.read() as session:
         try:
-            row = erasures.find(session, call.workspace.id, public_id)
+            row = erasures.find(session, call.workspace.id, erasure_id)
         except erasures.NotFoundError:
             raise errors.of_status(404, "there is no such erasure") from None
     return replies.of({"success": True, "erasure": erasures.receipt(row)})
@@ -137,6 +138,10 @@ def export(call: Call, growlytics_id: str) -> Reply:
     return Reply(200, b"", headers, person_exports.pieces(base, workspace, person.id))
 
 
-READING = {"/api/v1/erasures/<public_id>": show}
+READING = {"/api/v1/erasures/<erasure_id>": show}
 EXPORTING = {f"{_ONE}/export": export}
-ACTING = {f"{_ONE}/archive": archive, f"{_ONE}/erase": erase, "/api/v1/erasures": erase_known}
+ACTING: dict[str, Callable[..., Reply]] = {
+    f"{_ONE}/archive": archive,
+    f"{_ONE}/erase": erase,
+    "/api/v1/erasures": erase_known,
+}

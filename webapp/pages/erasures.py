@@ -57,7 +57,7 @@ def _do(growlytics_id: str, kind: Kind) -> ResponseReturnValue:
         flash(str(error), "trouble")
         return redirect(url_for("profile.show", growlytics_id=growlytics_id), 303)
     background.wake("erasing")
-    return redirect(url_for("erasures.show", public_id=row.public_id), 303)
+    return redirect(url_for("erasures.show", erasure_id=row.public_id), 303)
 
 
 def _person(session: Session, growlytics_id: str) -> Customer:
@@ -98,7 +98,7 @@ def erase_known() -> ResponseReturnValue:
         return redirect(url_for("erasures.confirm", growlytics_id=person.growlytics_id, kind="erase"), 303)
     row = erasures.ask(database(), place().workspace, asked, who())
     background.wake("erasing")
-    return redirect(url_for("erasures.show", public_id=row.public_id), 303)
+    return redirect(url_for("erasures.show", erasure_id=row.public_id), 303)
 
 
 @door.post("/erasures/returning")
@@ -113,23 +113,23 @@ def choose_returning() -> ResponseReturnValue:
     return redirect(url_for("erasures.index"), 303)
 
 
-@door.get("/erasures/<public_id>")
-def show(public_id: str) -> str:
+@door.get("/erasures/<erasure_id>")
+def show(erasure_id: str) -> str:
     """A receipt to be read."""
-    return render_template("erasures/receipt.html", receipt=_receipt(public_id), words=erasures.WORDS)
+    return render_template("erasures/receipt.html", receipt=_receipt(erasure_id), words=erasures.WORDS)
 
 
-@door.get("/erasures/<public_id>/receipt.json")
-def download(public_id: str) -> Response:
+@door.get("/erasures/<erasure_id>/receipt.json")
+def download(erasure_id: str) -> Response:
     """A receipt as a file."""
-    answer = jsonify(_receipt(public_id))
-    answer.headers["Content-Disposition"] = f'attachment; filename="receipt-{public_id}.json"'
+    answer = jsonify(_receipt(erasure_id))
+    answer.headers["Content-Disposition"] = f'attachment; filename="receipt-{erasure_id}.json"'
     return answer
 
 
-def _receipt(public_id: str) -> dict[str, Any]:
+def _receipt(erasure_id: str) -> dict[str, Any]:
     with database().read() as session:
-        return erasures.receipt(erasures.find(session, place().workspace.id, public_id))
+        return erasures.receipt(erasures.find(session, place().workspace.id, erasure_id))
 
 
 @handing.post("/export")
