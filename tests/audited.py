@@ -75,6 +75,9 @@ FORMS = {
     "describing.hide": Form("entry.hidden", "/data/hiding", {**CITY, "hidden": "yes"}),
     "retyping.change": Form("type.changed", "/data/types", {**CITY, "type": "date"}),
     "retyping.take_back": Form("type.restored", "/data/types/{change}/undoing"),
+    "handing.export": Form("customer.handed_out", f"{_OF}/export"),
+    "erasures.choose_returning": Form("returning.changed", "/erasures/returning", {"returning": "allowed"}),
+    "erasures.erase_known": Form("erasure.blocked", "/erasures", {"by": "email", "text": "nobody@example.com"}),
     "replaying.send_again": Form("refused.replayed", "/refused/{reason}/replay"),
     "replaying.dismiss": Form("refused.dismissed", "/refused/{reason}/dismissal"),
     "login.sign_in": Form(
@@ -94,6 +97,8 @@ FORMS = {
     "account.change_password": Form(
         "password.changed", "/settings/account", {"current": PASSWORD, "new": NEW_PASSWORD}
     ),
+    "erasures.archive": Form("customer.archived", f"{_OF}/archiving", {"sure": "yes"}),
+    "erasures.erase": Form("customer.erased", "/customers/{visitor}/erasing", {"sure": "yes"}),
     "login.sign_out": Form("login.left", "/account/logout"),
 }
 # Forms whose notes take more than a form to be made: what they leave, and which tests show it.

@@ -20,6 +20,7 @@ from webapp import (
     converting,
     db,
     demo_shop,
+    erasing,
     filters,
     headers,
     hosts,
@@ -156,6 +157,9 @@ def _house(app: Flask, settings: Settings) -> House:
     app.extensions["background"] = {
         "converting": Background("converting", database, converting.go_on),
         "importing": Background("importing", database, partial(importing.go_on, limits=limits)),
+    app.extensions["background"] = {
+        "converting": Background("converting", database, converting.go_on),
+        "erasing": Background("erasing", database, erasing.go_on),
     }
     app.extensions["readiness"] = ready = Readiness(database, file)
     app.extensions["metrics"] = counted = Metrics(file)

@@ -16,6 +16,11 @@ from webapp import audit, clock, demo, import_plans, imports, invitations, keys,
 from webapp.columns import BUILT_IN
 from webapp.models import ROLES, Customer, Event, Import, ImportFailure, RefusedReason, User, Workspace
 from webapp.models.imports import State
+from webapp import audit, demo, erasures, invitations, keys, notes, resets, segments, tags, users
+from webapp.columns import BUILT_IN
+from webapp.erased import Identifier
+from webapp.erasures import Asked
+from webapp.models import ROLES, Customer, Event, RefusedReason, User, Workspace
 
 ORDINARY = 60  # customers: with the visitors among them, more than a page of the list
 ARABIC = "مرحبا بالعالم " * 12
@@ -49,6 +54,8 @@ STATES = {
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],
 }
 _FILES = {"static", "sdk", "sdk_version", "api.api/v1/key", "docs.document"}
+_FILES = {"static", "sdk", "sdk_version", "api.api/v1/key", "api.api/v1/erasures/<erasure_id>"}
+_FILES |= {"api.api/v1/customers/<growlytics_id>/export"}
 
 
 def nothing(shop: Shop) -> None:
@@ -249,6 +256,7 @@ def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
     """The rule's address with what it wants in it; none where the shop has nothing of that kind."""
     wanted = set(re.findall(r"<(?:[^:<>]+:)?([^<>]+)>", rule.rule))
     unknown = wanted - {"growlytics_id", "cursor", "id_", "kind", "path", "public_id", "reason_id", "token"}
+    unknown = wanted - {"growlytics_id", "cursor", "kind", "path", "public_id", "erasure_id", "reason_id", "token"}
     assert not unknown, f"{rule.rule}: say here what stands for {unknown}, so that its page is looked at too"
     if "reason_id" in wanted:
         yield from (rule.rule.replace("<reason_id>", one) for one in _reasons(shop))
@@ -258,6 +266,8 @@ def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
         return
     if "id_" in wanted:
         yield from (re.sub("<[^>]*id_>", one, rule.rule) for one in _imports(shop))
+    if "erasure_id" in wanted:
+        yield rule.rule.replace("<erasure_id>", _erasure(shop))
         return
     for growlytics_id in people if "growlytics_id" in wanted else [""]:
         path = rule.rule.replace("<growlytics_id>", growlytics_id).replace("<path:path>", "track/event/v2")
@@ -268,6 +278,11 @@ def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
                 continue
             path = path.replace("<cursor>", cursor)
         yield path.replace("<token>", _token(shop, rule)) if "token" in wanted else path
+
+
+def _erasure(shop: Shop) -> str:
+    asked = Asked("erase", identifiers=[Identifier("system_id", "somebody who was never here")])
+    return erasures.ask(shop.database, shop.workspace, asked, audit.console(shop.workspace.id)).public_id
 
 
 def _event(shop: Shop, growlytics_id: str) -> str | None:

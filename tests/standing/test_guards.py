@@ -69,6 +69,14 @@ ADMIN = {
     "members.change_role",
     "members.remove",
     "members.reset",
+    "erasures.confirm",
+    "erasures.archive",
+    "erasures.erase",
+    "erasures.index",
+    "erasures.erase_known",
+    "erasures.choose_returning",
+    "erasures.show",
+    "erasures.download",
     "founding.form",  # of any workspace
     "founding.create",
 }
@@ -113,11 +121,14 @@ EDITOR |= {"describing.describe", "describing.hide"}
 EDITOR |= {"saving.create", "saving.rename", "saving.replace", "saving.delete"}
 EDITOR |= {"pinning.pin", "pinning.unpin"}
 EDITOR |= {"noting.add", "noting.change", "noting.remove", "noting.tag", "noting.untag"}
+EDITOR |= {"handing.export"}
 EDITOR |= {"replaying.rehearse", "replaying.send_again", "replaying.dismiss"}
 EDITOR |= {"imports.index", "imports.new", "imports.show", "imports.failed"}
 EDITOR |= {"importing.upload", "importing.start", "importing.cancel"}
 MACHINE = {f"api.{path[1:]}" for path in (*SMALLEST, "/api/v1/batch", "/api/v1/browser")}
 READER = {"api.api/v1/key"}  # machines that ask, by GET
+READER |= {"api.api/v1/erasures/<erasure_id>", "api.api/v1/customers/<growlytics_id>/export"}
+MACHINE |= {"api.api/v1/erasures"} | {f"api.api/v1/customers/<growlytics_id>/{what}" for what in ("archive", "erase")}
 NO_KEY = b"{}"  # browsers have theirs in the body
 
 

@@ -16,6 +16,12 @@ from webapp import audit, import_plans, imports, invitations, keys, refused, res
 from webapp.db import Database
 from webapp.imports import Limits
 from webapp.models import Arrived, Customer, Event, Import, ImportFailure, User, Workspace
+from webapp import erasures, invitations, keys, refused, resets
+from webapp.audit import Who
+from webapp.db import Database
+from webapp.erased import Identifier
+from webapp.erasures import Asked
+from webapp.models import Arrived, Customer, Event, User, Workspace
 
 # The most statements of each page, with those that say who is asking; after `#` the part that htmx asks for. Whoever
 # needs more for a page says why in the commit.
@@ -54,6 +60,11 @@ MOST = {
     "/customers/{id}/history?attribute=City": 6,
     "/customers/{id}/value?attribute=City": 7,
     "/customers/{id}/events/{event}": 6,
+    "/customers/{id}/erasing": 20,
+    "/customers/{id}/archiving": 20,
+    "/erasures": 3,
+    "/erasures/{erasure}": 3,
+    "/erasures/{erasure}/receipt.json": 3,
     "/customers/{id}/merges": 3,
     "/customers/{id}/merges?q=person": 6,
     "/customers/{id}/merges?with={other}": 17,
@@ -107,6 +118,8 @@ FEW, MANY = 30, 48
 _NO_PAGES = {
     "static", "sdk", "sdk_version", "healthz", "readyz", "metrics", "people.export", "audit.export", "api.api/v1/key",
     "resetting.forgotten", "imports.failed",
+    "api.api/v1/erasures/<erasure_id>", "api.api/v1/customers/<growlytics_id>/export",
+    "resetting.forgotten",
 }  # fmt: skip
 _KINDS = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
 
@@ -159,6 +172,7 @@ def _numbers(shop: Shop, browser: FlaskClient) -> dict[str, int]:
     names = {"id": person.growlytics_id, "other": other.growlytics_id, "token": token, "reset": reset}
     names["arrival"] = _arrival(shop)
     names |= _imported(shop)
+    names["arrival"], names["erasure"] = _arrival(shop), _erasure(shop)
     names["key"] = shop.key.split("_")[1]
     with shop.database.read() as session:
         for kind, name in (("ignored", "b0"), ("refused", "attributes.a")):
@@ -193,6 +207,9 @@ def _fill_imports(shop: Shop, place: int) -> None:
                 reasons = json.dumps([[0, "is wrong"]])
                 failed = {"import_id": id_, "row": row, "position": 0, "is_failed": True, "reasons": reasons}
                 session.add(ImportFailure(workspace_id=shop.workspace.id, **failed))
+def _erasure(shop: Shop) -> str:
+    asked = Asked("erase", identifiers=[Identifier("system_id", "somebody else")])
+    return erasures.ask(shop.database, shop.workspace, asked, Who(shop.workspace.id, "console")).public_id
 
 
 def _arrival(shop: Shop) -> str:

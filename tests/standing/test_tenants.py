@@ -16,8 +16,12 @@ from tests import members
 from tests.dumps import dump
 from tests.visitors import MINUTE, T0, launched, login, seen, tell
 from tests.world import ATTRIBUTES, NOON, SMALLEST, Shop
-from webapp import api, assets, clock, customers, invitations, logins, openid, pages, users
+from webapp import api, assets, clock, customers, erasures, invitations, logins, openid, pages, users
+from webapp.audit import Who
+from webapp.background import Background
 from webapp.db import Base, Database
+from webapp.erased import Identifier
+from webapp.erasures import Asked
 from webapp.models import (
     ApiKey,
     Arrived,
@@ -134,6 +138,13 @@ ASKS = (
     Ask("importing.start", "/imports/{import}/start", {"dry": "yes"}, own=422),
     Ask("importing.cancel", "/imports/{import}/cancellation", {}, own=303),
     Ask("revealing.reveal", f"{ONE}/revelation", {}, own=303),
+    Ask("erasures.show", "/erasures/{erasure}"),
+    Ask("erasures.download", "/erasures/{erasure}/receipt.json"),
+    Ask("erasures.confirm", f"{ONE}/erasing"),
+    Ask("erasures.confirm", f"{ONE}/archiving"),
+    Ask("handing.export", f"{ONE}/export", {}),
+    Ask("erasures.archive", f"{ONE}/archiving", {"sure": "yes"}, own=303),
+    Ask("erasures.erase", f"{ONE}/erasing", {"sure": "yes"}, own=303),
     Ask("api_keys.show", "/settings/keys/{key}"),
     Ask("api_keys.limit", "/settings/keys/{key}/limit", {"rate_limit": "600"}, own=302),
     Ask("api_keys.rotate", "/settings/keys/{key}/rotation", {"overlap": "1d"}, own=201),
@@ -154,6 +165,9 @@ NOTED = {"people.export"}
 OF_NOBODY = {
     "static", "sdk", "sdk_version", "joining.invitation", "joining.accept", "joining.join", "resetting.show",
     "resetting.use", "resetting.forgotten", "audit.export", "overview.names", "reference.endpoint", "reference.try_it",
+    # of the API, which tests/test_erasures.py asks
+    "api.api/v1/erasures/<erasure_id>",
+    *(f"api.api/v1/customers/<growlytics_id>/{what}" for what in ("archive", "erase", "export")),
 }  # fmt: skip
 # Fields of forms and addresses, as the code and the templates have them, that name something of a workspace: ASKS has
 # them. The others name nothing that anybody owns.
@@ -171,7 +185,7 @@ PLAIN = {
     "order_event", "origin", "origins", "out", "overlap", "page", "password", "performed", "placeholder_ids",
     "product", "rate_limit", "requires_second_factor", "role", "room", "rows", "seen", "seen_at", "setup",
     "shopper", "show", "tagged", "text", "time_zone", "times", "to", "tool", "type", "url", "use", "value",
-    "wants_signature", "year", "zone",
+    "returning", "sure", "wants_signature", "year", "zone",
 }  # fmt: skip
 THEIRS = "Zebra"  # in everything of Charlie's
 
@@ -246,11 +260,14 @@ def _named(shop: Shop, word: str) -> Objects:
         of_reason = RefusedPayload.workspace_id == here, RefusedPayload.reason_id == reason
         digest = session.scalars(select(RefusedPayload.digest).where(*of_reason)).one()
     public = {str(kind): public_id for kind, public_id in keys}
+    gone = Asked("erase", identifiers=[Identifier("system_id", f"{word} gone")])
+    erasure = erasures.ask(shop.database, shop.workspace, gone, Who(here, "console"))
     return {
         "customer": one.growlytics_id,
         "visitor": visitor.growlytics_id,
         "row": f"{one.created_at}.{one.id}",
         "event": f"{event.reported_at}.{event.id}",
+        "erasure": erasure.public_id,
         "merge": str(merge),
         "note": str(note),
         "segment": str(segment),
@@ -273,7 +290,9 @@ def _of_nobody() -> Objects:
     new = {name: customers.new_growlytics_id(clock.now()) for name in ("customer", "visitor")}
     places = dict.fromkeys(("row", "event"), "12345.987654321")
     words = {"attribute": "Unicornsize", "event_name": "Unicornbought", "tag": "unicorntag", "email": "a@b.example"}
-    secret = dict.fromkeys(("key", "browser_key"), "0123456789ab") | dict.fromkeys(("invitation", "login"), "0" * 16)
+    secret = dict.fromkeys(("key", "browser_key"), "0123456789ab") | dict.fromkeys(
+        ("invitation", "login", "erasure"), "0" * 16
+    )
     return ids | new | places | words | secret
 
 
@@ -283,6 +302,8 @@ def sides(
 ) -> tuple[Objects, Objects]:
     """Alice's objects, and Charlie's. The clock stands still, so that pages are the same when they are asked again."""
     app.config["WTF_CSRF_ENABLED"] = False
+    # What an erasure leaves to be removed later must not change anything while the test looks.
+    app.extensions["background"]["erasing"] = Background("erasing", shop.database, lambda _: False)
     theirs = _fill(other_shop, charlie, THEIRS)
     own = _fill(shop, alice, "Alpaca")
     now = clock.now()

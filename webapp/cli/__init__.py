@@ -15,6 +15,11 @@ from webapp.cli.base import commands
 
 # Importing the modules is what makes commands of what is in them.
 __all__ = ["audit", "commands", "importing", "keeping", "keys", "main", "people", "refused", "serving"]
+from webapp.cli import audit, keeping, keys, people, privacy, refused, serving
+from webapp.cli.base import commands
+
+# Importing the modules is what makes commands of what is in them.
+__all__ = ["audit", "commands", "keeping", "keys", "main", "people", "privacy", "refused", "serving"]
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from webapp.models.counts import Counting, DailyCount, RefusedHour, RefusedPayload, RefusedReason
 from webapp.models.dictionary import AttributeType, DictionaryEntry, PinnedAttribute, TypeChange
+from webapp.models.erasures import ErasedIdentifier, Erasure
 from webapp.models.facts import (
     Arrived,
     AttributeValue,
@@ -45,6 +46,8 @@ __all__ = [
     "Device",
     "DeviceLogin",
     "DictionaryEntry",
+    "ErasedIdentifier",
+    "Erasure",
     "Event",
     "EventCount",
     "IdempotencyKey",

@@ -33,6 +33,8 @@ class Workspace(Base):
     masking: Mapped[Long] = mapped_column(default="off", server_default=text("'off'"))  # masking.MODES
     # Of one that isn't whole, which nobody sees: when its import last said that it goes on (webapp/moving/halves.py).
     arriving_at: Mapped[Millis | None]
+    erasure_secret: Mapped[Long | None]  # the key of webapp/erased.py; NULL: nobody has been erased yet
+    lets_erased_return: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class ApiKey(Base):

@@ -29,6 +29,7 @@ from webapp import (
     users,
 )
 from webapp import imports as files
+from webapp import erasures as removals
 from webapp import openid as accounts
 from webapp import refused as refusals
 from webapp.pages import (
@@ -39,6 +40,7 @@ from webapp.pages import (
     describing,
     docs,
     exporting,
+    erasures,
     feed,
     guards,
     importing,
@@ -106,6 +108,8 @@ DOORS = (
     (api_keys.door, guards.admin),
     (website.door, guards.admin),
     (audit_log.door, guards.admin),
+    (erasures.door, guards.admin),
+    (erasures.handing, guards.editor),
 )
 
 
@@ -125,6 +129,8 @@ def register(app: Flask) -> None:
     modules = (
         accounts, attributes, customers, dictionary, events, files, invitations, keys, logins, memberships, merges,
         notes, refusals, segments, type_changes,
+        accounts, attributes, customers, dictionary, events, invitations, keys, logins, memberships, merges,
+        notes, refusals, removals, segments, type_changes,
     )  # fmt: skip
     for not_found in (module.NotFoundError for module in modules):
         app.register_error_handler(not_found, lambda _: _page(404))
