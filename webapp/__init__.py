@@ -27,8 +27,11 @@ from webapp import (
     occupancy,
     openid,
     pages,
+    pruning,
     readiness,
     sdk,
+    stripping,
+    sweeping,
     watch,
 )
 from webapp.background import Background
@@ -74,6 +77,8 @@ class _Request(Request):
         super().__init__(*given, **more)
         self.query_string = quote(self.query_string, safe="%&=+,;:@/?!$'()*").encode()
 
+
+sweeping.WORKS |= {"events": pruning.Pruning(), "addresses": stripping.Stripping()}
 
 _COOKIELESS = {"static", *headers.SDK, "healthz", "readyz", "metrics"}
 
@@ -146,7 +151,8 @@ def _house(app: Flask, settings: Settings) -> House:
     file, places = settings.database_file, Places(settings.geoip_database)
     app.extensions["database"] = database = Database(settings.url)
     app.extensions["occupancy"] = None if file is None else occupancy.shared(file)  # for as long as the app lives
-    app.extensions["background"] = {"converting": Background("converting", database, converting.go_on)}
+    works = {"converting": converting.go_on, "sweeping": sweeping.go_on}
+    app.extensions["background"] = {name: Background(name, database, work) for name, work in works.items()}
     app.extensions["readiness"] = ready = Readiness(database, file)
     app.extensions["metrics"] = counted = Metrics(file)
     ingestion = GroupCommit(database, counted.committed)

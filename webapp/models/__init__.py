@@ -12,7 +12,7 @@ from webapp.models.facts import (
     IgnoredValue,
     Tally,
 )
-from webapp.models.people import IS_ANONYMOUS, Customer, Device, DeviceLogin, Merge, SearchTerm, Visit
+from webapp.models.people import IS_ANONYMOUS, Customer, Device, DeviceLogin, KeptVisit, Merge, SearchTerm, Visit
 from webapp.models.users import (
     ROLES,
     AuditEntry,
@@ -27,7 +27,7 @@ from webapp.models.users import (
     User,
 )
 from webapp.models.views import Note, Segment, Tag
-from webapp.models.workspaces import ApiKey, Workspace
+from webapp.models.workspaces import ApiKey, Sweep, Workspace
 
 __all__ = [
     "IS_ANONYMOUS",
@@ -49,6 +49,7 @@ __all__ = [
     "IdempotencyKey",
     "IgnoredValue",
     "Invitation",
+    "KeptVisit",
     "LinkedAccount",
     "Login",
     "Membership",
@@ -63,6 +64,7 @@ __all__ = [
     "SearchTerm",
     "SecondFactor",
     "Segment",
+    "Sweep",
     "Tag",
     "Tally",
     "Throttle",
