@@ -75,10 +75,11 @@ def is_under_way(sweep: Sweep) -> bool:
 
 
 def go_on(database: Database) -> bool:
-    """Work off what is free. Returns whether anything is left that is due."""
+    """Work off what is free. Returns whether anything is left that is due, or will be in a moment."""
     work_off(database)
     with database.read() as session:
-        return session.scalar(select(Sweep.kind).where(Sweep.due_at <= clock.now()).limit(1)) is not None
+        is_due = Sweep.due_at <= clock.now() + SETTLING
+        return session.scalar(select(Sweep.kind).where(is_due).limit(1)) is not None
 
 
 def work_off(database: Database, workspace_id: int | None = None, told: Callable[[int], None] = lambda _: None) -> None:

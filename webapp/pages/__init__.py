@@ -50,6 +50,7 @@ from webapp.pages import (
     palette,
     people,
     pinning,
+    privacy,
     profile,
     reference,
     refused,
@@ -97,6 +98,7 @@ DOORS = (
     (api_keys.door, guards.admin),
     (website.door, guards.admin),
     (audit_log.door, guards.admin),
+    (privacy.door, guards.admin),
 )
 
 
