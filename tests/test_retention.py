@@ -1,6 +1,5 @@
 """Retention: what a workspace doesn't keep goes, in small steps, and is refused when it comes again."""
 
-import threading
 from collections import Counter, defaultdict
 from random import Random
 from typing import Any
@@ -26,16 +25,15 @@ from tests.visitors import (
     tell,
 )
 from tests.world import LAUNCH, Clock, Shop, faults, rows
-from webapp import customers, kept_visits, merges as merging, pruning, retention, sweeping, tallies, users, visits
+from webapp import customers, kept_visits, merges as merging, pruning, retention, sweeping, tallies, users, visits, workspaces
+from webapp.orders import Meaning
 from webapp.ingest.changes import Attribute, Change, EventRecord
 from webapp.models import (
     Arrived,
     Customer,
-    DailyCount,
     Event,
     EventCount,
     IgnoredValue,
-    KeptVisit,
     Sweep,
     Visit,
     Workspace,
@@ -43,7 +41,6 @@ from webapp.models import (
 
 KEPT = 30
 NOW = T0 + 40 * DAY
-EDGE = T0 + 9 * DAY + 13 * HOUR  # hours before and after it, days begin and end in the zone of the workspace
 
 
 @pytest.fixture(autouse=True)
@@ -198,13 +195,11 @@ def test_figures_that_are_kept_follow(shop: Shop, hands: Clock, monkeypatch: pyt
 def _figures(shop: Shop) -> int:
     with shop.database.read() as session:
         one = shop.find()
-        whose = tallies.Whose(one, [one.id], tallies.Meaning(None, None), users and _zone(shop))
+        whose = tallies.Whose(one, [one.id], Meaning(None, None), _zone(shop))
         return tallies.count(session, shop.database, whose).event_count
 
 
 def _zone(shop: Shop) -> Any:
-    from webapp import workspaces
-
     with shop.database.read() as session:
         return workspaces.zone(session.get_one(Workspace, shop.workspace.id))
 

@@ -4,12 +4,13 @@ What stays of them, and why, says docs/decisions/0037. After each step a profile
 events had never come, but for first and last seen, and the first and the last visit.
 """
 
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ClauseElement, Row, case, column, delete, select, tuple_, update
+from sqlalchemy import ClauseElement, Row, case, column, delete, func, select, tuple_, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -20,8 +21,8 @@ from webapp.models import Arrived, Customer, Device, Event, EventCount, IgnoredV
 from webapp.sweeping import Run
 
 MOST_EVENTS = 500  # that go in one transaction, unless more of one profile have the same millisecond
-_MOST_PROFILES = 50  # of one transaction
 _TRIES = 5  # for profiles that others hold at the moment
+_PAUSE = 0.2  # seconds between them
 # After midnight: clocks of servers differ a little, and what goes must be refused by all of them.
 _MARGIN = 10 * clock.MINUTE
 _MOST_FORGOTTEN = 1_000  # arrivals, in one transaction
@@ -53,16 +54,39 @@ class Pruning:
     def pass_by(self, run: Run, ids: Sequence[int]) -> bool:
         """Take the old events of these profiles. Returns whether others held one of them for so long that it waits."""
         assert run.until is not None  # noqa: S101 - it goes with the setting
+        old = select(Event.id).where(Event.customer_id == Customer.id, Event.reported_at < run.until)
+        number = select(func.count()).select_from(old.limit(MOST_EVENTS + 1).correlate(Customer).subquery())
+        query = select(Customer.id, number.scalar_subquery()).where(Customer.id.in_(ids)).order_by(Customer.id)
         with run.database.read() as session:
-            has_old = select(Event.id).where(Event.customer_id == Customer.id, Event.reported_at < run.until).exists()
-            left = list(session.scalars(select(Customer.id).where(Customer.id.in_(ids), has_old).order_by(Customer.id)))
-        tries = 0
-        while left and tries < _TRIES:
-            some, done = left[:_MOST_PROFILES], set[int]()
-            number = run.step(partial(_step, run=run, ids=some, done=done))
-            left = [id_ for id_ in left if id_ not in done]
-            tries = 0 if number or done else tries + 1
-        return bool(left)
+            numbers = {id_: number for id_, number in session.execute(query) if number}
+        return any([_prune(run, some) for some in _shared_out(numbers)])
+
+
+def _shared_out(numbers: Mapping[int, int]) -> Iterator[list[int]]:
+    """Profiles, with their numbers of old events, in parts that go in one step each; who has more than that, alone."""
+    part: list[int] = []
+    total = 0
+    for id_, number in numbers.items():
+        if part and total + number > MOST_EVENTS:
+            yield part
+            part, total = [], 0
+        part.append(id_)
+        total += number
+    if part:
+        yield part
+
+
+def _prune(run: Run, ids: Sequence[int]) -> bool:
+    """Take the old events of a few profiles. Returns whether others held one of them for so long that it waits."""
+    left, tries = list(ids), 0
+    while left and tries < _TRIES:
+        done: set[int] = set()
+        number = run.step(partial(_step, run=run, ids=left, done=done))
+        left = [id_ for id_ in left if id_ not in done]
+        tries = 0 if number or done else tries + 1
+        if tries:
+            time.sleep(_PAUSE)
+    return bool(left)
 
 
 def _forget_arrivals(session: Session, run: Run) -> int:
@@ -79,21 +103,24 @@ def _step(session: Session, run: Run, ids: Sequence[int], done: set[int]) -> int
     notes = counts.of(session, run.workspace.id)
     until = run.until or 0
     roots = _held(session, ids)
-    known, _ = _old(session, list(roots), until)
-    free = _free(session, {one.device_id for some in known.values() for one in some} - {None})
-    # As they are now: until its device was held, a late login could move an event.
-    gone, bounds = _old(session, list(known), until)
-    for id_ in [id_ for id_, some in gone.items() if not {one.device_id for one in some} - {None} <= free]:
-        del gone[id_], bounds[id_]
+    gone, bounds = _old(session, list(roots), until)
+    devices = {one.device_id for some in gone.values() for one in some} - {None}
+    if devices and session.get_bind().dialect.name != "sqlite":
+        free = _free(session, devices)
+        # As they are now: until its device was held, a late login could move an event.
+        gone, bounds = _old(session, list(roots), until)
+        for id_ in [id_ for id_, some in gone.items() if not {one.device_id for one in some} - {None} <= free]:
+            del gone[id_], bounds[id_]
+    done |= {id_ for id_, bound in bounds.items() if bound == until}
+    gone = {id_: some for id_, some in gone.items() if some}
     rows = [one for some in gone.values() for one in some]
     if rows:
         _take(session, notes, rows)
         _count(session, rows, roots)
-        kept_visits.part(session, notes, gone, bounds)
+        kept_visits.part(session, notes, gone, {id_: bounds[id_] for id_ in gone})
         old = (IgnoredValue.customer_id.in_(list(gone)), IgnoredValue.event_name != "", IgnoredValue.last_at < until)
         session.execute(delete(IgnoredValue).where(*old), execution_options=_NO_SYNC)
         counts.store(session, run.workspace.id)
-    done |= {id_ for id_, bound in bounds.items() if bound == until}
     return len(rows)
 
 
@@ -118,28 +145,24 @@ def _free(session: Session, device_ids: set[int | None]) -> set[int | None]:
 
 
 def _old(session: Session, ids: Sequence[int], until: int) -> tuple[dict[int, list[Any]], dict[int, int]]:
-    """The oldest events of the first of these profiles, as many as go in one step, and up to when (exclusive) these are
-    all that each has.
+    """The oldest events of profiles, as many as go in one step, and up to when (exclusive) these are all of each.
+
+    Several profiles have no more than that together (`_shared_out`).
     """
-    found: dict[int, list[Any]] = {}
-    bounds: dict[int, int] = {}
-    left = MOST_EVENTS
-    for id_ in ids:
-        query = select(*_COLUMNS).where(Event.customer_id == id_, Event.reported_at < until)
-        some = list(session.execute(query.order_by(Event.reported_at, Event.id).limit(left + 1)))
-        bound = until
-        if len(some) > left:
-            # What has one moment goes together: that is where visits are parted.
-            bound = some[-1].reported_at
-            some = [one for one in some if one.reported_at < bound]
-            if not some and not found:
-                bound += 1
-                some = list(session.execute(query.where(Event.reported_at < bound)))
-        found[id_], bounds[id_] = some, bound
-        left -= len(some)
-        if bound < until or left <= 0:
-            break
-    return found, bounds
+    order = (Event.customer_id, Event.reported_at, Event.id)
+    query = select(*_COLUMNS).where(Event.customer_id.in_(ids), Event.reported_at < until).order_by(*order)
+    rows = list(session.execute(query.limit(MOST_EVENTS + 1) if len(ids) == 1 else query))
+    if len(ids) == 1 and len(rows) > MOST_EVENTS:
+        # What has one moment goes together: that is where visits are parted.
+        until = rows[-1].reported_at
+        if rows[0].reported_at == until:
+            until += 1
+            rows = list(session.execute(query.where(Event.reported_at < until)))
+        rows = [one for one in rows if one.reported_at < until]
+    found: dict[int, list[Any]] = {id_: [] for id_ in ids}
+    for one in rows:
+        found[one.customer_id].append(one)
+    return found, dict.fromkeys(ids, until)
 
 
 def _take(session: Session, notes: Notes, rows: Sequence[Row[Any]]) -> None:
