@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from tests import counted
 from tests.visitors import (
@@ -25,7 +25,18 @@ from tests.visitors import (
     tell,
 )
 from tests.world import LAUNCH, Clock, Shop, faults, rows
-from webapp import customers, kept_visits, merges as merging, pruning, retention, sweeping, tallies, users, visits, workspaces
+from webapp import (
+    customers,
+    kept_visits,
+    merges as merging,
+    pruning,
+    retention,
+    sweeping,
+    tallies,
+    users,
+    visits,
+    workspaces,
+)
 from webapp.orders import Meaning
 from webapp.ingest.changes import Attribute, Change, EventRecord
 from webapp.models import (
@@ -38,6 +49,7 @@ from webapp.models import (
     Visit,
     Workspace,
 )
+from webapp.orders import Meaning
 
 KEPT = 30
 NOW = T0 + 40 * DAY
@@ -358,7 +370,7 @@ def _is_recent(change: Change, edge: int) -> bool:
 def test_shop_is_as_if_the_old_events_had_never_come(
     shop: Shop, other_shop: Shop, hands: Clock, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    random = Random(seed)
+    random = Random(seed)  # noqa: S311 - chance is for the history
     monkeypatch.setattr(pruning, "MOST_EVENTS", random.choice((1, 3, 7, 500)))
     monkeypatch.setattr(kept_visits, "_A_LOOK", random.choice((2, 200)))
     edge = _edge(shop)

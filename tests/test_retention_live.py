@@ -17,8 +17,9 @@ OLD = clock.now() - 100 * clock.DAY
 
 
 def _fill(shop: Shop) -> None:
+    of_all = {"type": "event", "name": "Viewed"}
     events = [
-        {"type": "event", "customerId": f"u{number % CUSTOMERS}", "name": "Viewed", "time": OLD + number * clock.HOUR // 60}
+        {**of_all, "customerId": f"u{number % CUSTOMERS}", "time": OLD + number * clock.MINUTE}
         for number in range(CUSTOMERS * EVENTS)
     ]
     for start in range(0, len(events), 1_000):

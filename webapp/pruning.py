@@ -59,7 +59,8 @@ class Pruning:
         query = select(Customer.id, number.scalar_subquery()).where(Customer.id.in_(ids)).order_by(Customer.id)
         with run.database.read() as session:
             numbers = {id_: number for id_, number in session.execute(query) if number}
-        return any([_prune(run, some) for some in _shared_out(numbers)])
+        left = [some for some in _shared_out(numbers) if _prune(run, some)]
+        return bool(left)
 
 
 def _shared_out(numbers: Mapping[int, int]) -> Iterator[list[int]]:

@@ -27,9 +27,8 @@ def show_retention(workspace_name: str | None) -> None:
     say(_told(workspace, preview))
     if sweep is not None and sweep.began_at is not None:
         end = "under way" if sweep.ended_at is None else f"ended {filters.instant(sweep.ended_at)[:19]}"
-        say(
-            f"Last run: began {filters.instant(sweep.began_at)[:19]}, {end}, {filters.plural(sweep.done, 'event')} pruned."
-        )
+        pruned = filters.plural(sweep.done, "event")
+        say(f"Last run: began {filters.instant(sweep.began_at)[:19]}, {end}, {pruned} pruned.")
 
 
 @retention_.command("set")
