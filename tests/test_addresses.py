@@ -76,7 +76,9 @@ def test_stored_addresses_are_taken_out_and_nothing_else(
     assert _contexts(shop) == [{name: told for name, told in one.items() if name != "address"} for one in before]
     assert _addresses(other_shop) == ["203.0.113.0"] * 11 + [None]
     with shop.database.read() as session:
-        assert session.scalars(select(Event.context).where(Event.reported_at == T0 + 20)).first() is None
+        query = select(Event.context).join(Customer, Customer.id == Event.customer_id)
+        of_shop = query.where(Customer.workspace_id == shop.workspace.id, Event.reported_at == T0 + 20)
+        assert session.scalars(of_shop).one() is None, "where nothing else was known, nothing is left"
 
 
 def _contexts(shop: Shop) -> list[dict[str, object]]:

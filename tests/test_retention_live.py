@@ -58,7 +58,8 @@ def test_pruning_goes_on_after_kills_and_holds_up_nobody(live_server: LiveServer
         assert not counted.differences(live_shop.database), "each step is whole"
     _due(live_shop)
     live_server.start()
-    stop, sent = threading.Event(), []
+    stop = threading.Event()
+    sent: list[int] = []
 
     def send() -> None:
         while not stop.is_set():
