@@ -52,6 +52,8 @@ FORMS = {
     ),
     "settings.change_workspace": Form("settings.changed", "/settings/workspace", {**GOOD, "keeps_refused": "yes"}),
     "exporting.export": Form("workspace.exported", "/settings/workspace/export"),
+    "privacy.change_retention": Form("retention.changed", "/settings/privacy/retention", {"days": "3000"}),
+    "privacy.change_addresses": Form("addresses.changed", "/settings/privacy/addresses", {"keeps_addresses": "no"}),
     "api_keys.create": Form("key.created", "/settings/keys", {"name": "Tills"}),
     "api_keys.limit": Form("key.limited", "/settings/keys/{key}/limit", {"rate_limit": "600"}),
     "api_keys.rotate": Form("key.rotated", "/settings/keys/{key}/rotation", {"overlap": "1d"}),

@@ -31,8 +31,11 @@ from webapp import (
     occupancy,
     openid,
     pages,
+    pruning,
     readiness,
     sdk,
+    stripping,
+    sweeping,
     watch,
 )
 from webapp.background import Background
@@ -81,6 +84,9 @@ class _Request(Request):
 
 
 _COOKIELESS = {"static", *headers.SDK, *headers.REVALIDATED, "healthz", "readyz", "metrics"}
+sweeping.WORKS |= {"events": pruning.Pruning(), "addresses": stripping.Stripping()}
+
+_COOKIELESS = {"static", *headers.SDK, "healthz", "readyz", "metrics"}
 
 
 class _Cookies(SecureCookieSessionInterface):
@@ -161,6 +167,8 @@ def _house(app: Flask, settings: Settings) -> House:
         "converting": Background("converting", database, converting.go_on),
         "erasing": Background("erasing", database, erasing.go_on),
     }
+    works = {"converting": converting.go_on, "sweeping": sweeping.go_on}
+    app.extensions["background"] = {name: Background(name, database, work) for name, work in works.items()}
     app.extensions["readiness"] = ready = Readiness(database, file)
     app.extensions["metrics"] = counted = Metrics(file)
     ingestion = GroupCommit(database, counted.committed)

@@ -262,7 +262,7 @@ def _counting(dialect: str) -> ClauseElement:
     columns = [column(name, at) for name in ("id", "number", "own", "earliest", "latest")]
     told = statements.given(dialect, columns).subquery("told").c
     # Until the first event comes, first and last seen hold the time of creation, which events don't compete with.
-    is_first = customers.c.event_count == 0
+    is_first = (customers.c.event_count == 0) & ~customers.c.has_pruned
     first, last = customers.c.first_seen_at, customers.c.last_seen_at
     is_root = told.number > 0  # or a merged profile, of which no more than its own events are counted
     return (

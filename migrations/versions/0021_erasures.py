@@ -7,7 +7,7 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 EXACT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 revision = "0021"
-down_revision = "0019"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 

@@ -51,6 +51,7 @@ STATES = {
     "refused.show": ["?all=1"],
     "imports.show": ["?encoding=utf-16-le&delimiter=;&has_header=1", "?encoding=windows-1252&delimiter=|"],
     "audit.show": ["?action=Keys", "?actor=nobody&target=nothing", "?from=2020-01-01&to=2100-01-01"],
+    "privacy.show": ["?days=30", "?days=many", "?days="],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],
 }
 _FILES = {"static", "sdk", "sdk_version", "api.api/v1/key", "docs.document"}

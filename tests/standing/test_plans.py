@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from tests.benchmarks.generate import generate
 from tests.conftest import ENGINES, settings_for
 from tests.plans import Statement
 from tests.world import PASSWORD, submit
-from webapp import clock, create_app, inbox, keys, migrate, refused, search, timeline, users
+from webapp import clock, create_app, inbox, keys, migrate, refused, retention, search, sweeping, timeline, users
 from webapp.db import Database
 from webapp.models import ApiKey, Customer, Event, Workspace
 
@@ -85,6 +86,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         _ingest(browser, key)
         _write(database, browser)
         _send_as_browser(browser, browser_key)
+        _sweep(database, browser, workspace_id)
     yield Place(database, browser, key, statements)
     database.engine.dispose()
 
@@ -189,7 +191,7 @@ def _read(database: Database, browser: FlaskClient) -> None:
 
 
 def _read_settings(browser: FlaskClient) -> None:
-    for path in ("people", "account", "account/second-factor", "keys"):
+    for path in ("people", "account", "account/second-factor", "keys", "privacy?days=30"):
         _get(browser, f"/settings/{path}")
     _get(browser, "/workspaces/new")
 
@@ -353,6 +355,20 @@ def _send_as_browser(browser: FlaskClient, key: str) -> None:
     for _ in range(2):
         answer = browser.post("/api/v1/browser", json=body, headers={"Origin": ORIGIN})
         assert answer.get_json() == {"success": True, "accepted": 5}
+
+
+def _sweep(database: Database, browser: FlaskClient, workspace_id: int) -> None:
+    """Keep neither addresses nor the oldest events."""
+    with database.read() as session:
+        oldest = session.scalars(select(Event.reported_at).order_by(Event.reported_at).offset(700).limit(1)).one()
+    with database.write() as session:
+        retention.change(session, workspace_id, (clock.now() - oldest) // clock.DAY)
+        retention.change_addresses(session, workspace_id, keeps=False)
+        for kind in sweeping.WORKS:
+            sweeping.order(session, workspace_id, kind, 0)
+    with patch.object(time, "sleep"):
+        sweeping.work_off(database)
+    _get(browser, "/settings/privacy")
 
 
 def test_no_statement_scans_or_sorts_what_grows(place: Place) -> None:

@@ -20,6 +20,11 @@ from webapp.cli.base import commands
 
 # Importing the modules is what makes commands of what is in them.
 __all__ = ["audit", "commands", "keeping", "keys", "main", "people", "privacy", "refused", "serving"]
+from webapp.cli import audit, keeping, keys, people, refused, retention, serving
+from webapp.cli.base import commands
+
+# Importing the modules is what makes commands of what is in them.
+__all__ = ["audit", "commands", "keeping", "keys", "main", "people", "refused", "retention", "serving"]
 
 
 def main() -> None:

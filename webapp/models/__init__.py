@@ -15,6 +15,7 @@ from webapp.models.facts import (
 )
 from webapp.models.imports import Import, ImportChunk, ImportFailure
 from webapp.models.people import IS_ANONYMOUS, Customer, Device, DeviceLogin, Merge, SearchTerm, Visit
+from webapp.models.people import IS_ANONYMOUS, Customer, Device, DeviceLogin, KeptVisit, Merge, SearchTerm, Visit
 from webapp.models.users import (
     ROLES,
     AuditEntry,
@@ -29,7 +30,7 @@ from webapp.models.users import (
     User,
 )
 from webapp.models.views import Note, Segment, Tag
-from webapp.models.workspaces import ApiKey, Workspace
+from webapp.models.workspaces import ApiKey, Sweep, Workspace
 
 __all__ = [
     "IS_ANONYMOUS",
@@ -56,6 +57,7 @@ __all__ = [
     "ImportChunk",
     "ImportFailure",
     "Invitation",
+    "KeptVisit",
     "LinkedAccount",
     "Login",
     "Membership",
@@ -70,6 +72,7 @@ __all__ = [
     "SearchTerm",
     "SecondFactor",
     "Segment",
+    "Sweep",
     "Tag",
     "Tally",
     "Throttle",

@@ -57,6 +57,7 @@ from webapp.pages import (
     palette,
     people,
     pinning,
+    privacy,
     profile,
     reference,
     refused,
@@ -110,6 +111,7 @@ DOORS = (
     (audit_log.door, guards.admin),
     (erasures.door, guards.admin),
     (erasures.handing, guards.editor),
+    (privacy.door, guards.admin),
 )
 
 

@@ -59,6 +59,7 @@ FAULTS = {
     "custom.base": "null, where any other value is allowed",
     "date.base": "not a date",
     "date.range": "a time before 1980 or more than 24 hours ahead; the message names the likely slip",
+    "date.retention": "an event that is older than the workspace keeps events: `limit`, epoch milliseconds",
     "faults.more": f"there are more than these {Faults.MOST:,}",
     "gzip.invalid": "not the gzip that its Content-Encoding says it is",
     "id.placeholder": "what broken integrations send instead of an id",
