@@ -157,17 +157,14 @@ def _house(app: Flask, settings: Settings) -> House:
     file, places = settings.database_file, Places(settings.geoip_database)
     app.extensions["database"] = database = Database(settings.url)
     app.extensions["occupancy"] = None if file is None else occupancy.shared(file)  # for as long as the app lives
-    works = (("converting", converting.go_on), ("halves", halves.clear))
-    app.extensions["background"] = {name: Background(name, database, work) for name, work in works}
     app.extensions["import_limits"] = limits = imports.limits(settings)
-    app.extensions["background"] = {
-        "converting": Background("converting", database, converting.go_on),
-        "importing": Background("importing", database, partial(importing.go_on, limits=limits)),
-    app.extensions["background"] = {
-        "converting": Background("converting", database, converting.go_on),
-        "erasing": Background("erasing", database, erasing.go_on),
+    works = {
+        "converting": converting.go_on,
+        "erasing": erasing.go_on,
+        "halves": halves.clear,
+        "importing": partial(importing.go_on, limits=limits),
+        "sweeping": sweeping.go_on,
     }
-    works = {"converting": converting.go_on, "sweeping": sweeping.go_on}
     app.extensions["background"] = {name: Background(name, database, work) for name, work in works.items()}
     app.extensions["readiness"] = ready = Readiness(database, file)
     app.extensions["metrics"] = counted = Metrics(file)

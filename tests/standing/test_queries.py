@@ -210,6 +210,8 @@ def _fill_imports(shop: Shop, place: int) -> None:
                 reasons = json.dumps([[0, "is wrong"]])
                 failed = {"import_id": id_, "row": row, "position": 0, "is_failed": True, "reasons": reasons}
                 session.add(ImportFailure(workspace_id=shop.workspace.id, **failed))
+
+
 def _erasure(shop: Shop) -> str:
     asked = Asked("erase", identifiers=[Identifier("system_id", "somebody else")])
     return erasures.ask(shop.database, shop.workspace, asked, Who(shop.workspace.id, "console")).public_id
