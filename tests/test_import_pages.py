@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 from werkzeug import formparser
 from werkzeug.test import TestResponse
 
@@ -16,7 +16,7 @@ from tests.world import PASSWORD, Shop, rows, submit
 from webapp import importing, imports, users
 from webapp.background import Background
 from webapp.imports import Limits
-from webapp.models import Customer, Event, Import, ImportChunk
+from webapp.models import AuditEntry, Customer, Event, Import, ImportChunk
 
 PEOPLE = "id,name,email,Points\nu1,Asha Rao,asha@example.com,17\nu2,Ben,ben@example.com,many\nu3,Chitra,,3\n"
 
@@ -258,6 +258,10 @@ def test_cancelling(shop: Shop, alice: FlaskClient) -> None:
     told = _text(alice.get(path).text)
     assert "Cancelled" in told
     assert rows(shop.database, ImportChunk) == 0
+    with shop.database.read() as session:
+        noted = session.execute(select(AuditEntry.action, AuditEntry.actor).order_by(AuditEntry.id)).all()
+    who = "alice@shop.example"
+    assert [tuple(one) for one in noted][-2:] == [("import.started", who), ("import.cancelled", who)]
     alice.post(f"{path}/cancellation", data={"csrf_token": _token(alice)})
     assert "Cancelled" in _text(alice.get(path).text)
     assert alice.post(f"{path}/start", data={"csrf_token": _token(alice)}).status_code in {303, 422}

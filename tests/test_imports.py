@@ -9,6 +9,7 @@ from tests.world import Clock, Shop, rows, stored
 from webapp import audit, clock, import_files, import_plans, importing, imports
 from webapp.import_plans import FaultyError, Plan, Target
 from webapp.imports import Limits, NotFoundError, WrongError
+from webapp.ingest import application
 from webapp.models import AuditEntry, Event, IgnoredValue, Import, ImportChunk, ImportFailure
 
 PEOPLE = """Customer ID,Name,E-Mail,Points,Joined,Newsletter
@@ -345,14 +346,14 @@ def test_nobody_works_on_what_another_works_on(shop: Shop) -> None:
 
 
 def test_a_row_that_breaks_something_costs_itself(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    apply = importing.apply
+    apply = application.apply
 
     def breaking(arrival: object, told: list[object]) -> object:
         if any(one.change.who == "u7" for one in told):  # type: ignore[attr-defined]
             raise RuntimeError("what nobody foresaw")
         return apply(arrival, told)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(importing, "apply", breaking)
+    monkeypatch.setattr(application, "apply", breaking)
     imported = run(shop, "id,n\n" + "".join(f"u{number},1\n" for number in range(20)))
     assert figures(imported) == {"rows": 20, "created": 19, "failed": 1}
     assert list(failures(shop, imported)) == [9]

@@ -23,7 +23,8 @@ from webapp.db import Database
 from webapp.import_plans import Plan
 from webapp.import_rows import Numbered, Read, Reader, Reasons
 from webapp.imports import Limits
-from webapp.ingest.application import Applied, apply
+from webapp.ingest import application
+from webapp.ingest.application import Applied
 from webapp.ingest.arrival import Arrival
 from webapp.ingest.changes import Source, Told
 from webapp.models import Import, ImportFailure, Workspace
@@ -34,7 +35,7 @@ _ROWS = 300  # in a transaction
 _BYTES = 500_000  # of the file, at most so many more than one row has
 _PAUSE = 1.0  # seconds; the longest between two transactions
 _KEYS = 5_000  # names of attributes asked for at once
-_log = logging.getLogger("webapp.importing")
+_log = logging.getLogger(__name__)
 
 Progress = Callable[[Import], None]
 
@@ -223,7 +224,7 @@ class _Work:
         numbers = [one.number for one in batch if read[one.number].change is not None]
         told = [Told(change, Source(SOURCE)) for one in batch if (change := read[one.number].change) is not None]
         arrival = Arrival(session, workspace, clock.now())
-        applied = apply(arrival, told) if told else None
+        applied = application.apply(arrival, told) if told else None
         if applied is not None:
             self._refuse(applied, numbers)
             for place, ignored in applied.ignored:  # of a type that somebody has fixed a moment ago

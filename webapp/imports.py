@@ -101,7 +101,7 @@ def _added(session: Session, who: Who, file_name: str, kind: FileKind) -> int:
         actor=who.name,
         user_id=who.user_id,
         kind=kind,
-        file_name="".join("\ufffd" if "\ud800" <= one <= "\udfff" else one for one in name) or "file.csv",
+        file_name="".join("\ufffd" if "\ud800" <= one <= "\udfff" else one for one in name) or "file",
     )
     session.add(made)
     session.flush()

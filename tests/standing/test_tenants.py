@@ -18,6 +18,7 @@ from tests.visitors import MINUTE, T0, launched, login, seen, tell
 from tests.world import ATTRIBUTES, NOON, SMALLEST, Shop
 from webapp import api, assets, clock, customers, erasures, invitations, logins, openid, pages, users
 from webapp.audit import Who
+from webapp import api, assets, clock, customers, invitations, logins, openid, pages, users
 from webapp.background import Background
 from webapp.db import Base, Database
 from webapp.erased import Identifier
@@ -308,6 +309,8 @@ def sides(
     own = _fill(shop, alice, "Alpaca")
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now)
+    # What is worked off in the background would change something while it is looked whether anything does.
+    monkeypatch.setattr(Background, "wake", lambda _: None)
     return own, theirs
 
 
