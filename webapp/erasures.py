@@ -150,6 +150,13 @@ def root_of(session: Session, customer: Customer) -> Customer:
     return customer if customer.root_id is None else session.get_one(Customer, customer.root_id)
 
 
+def hand_out(session: Session, workspace_id: int, growlytics_id: str, who: Who) -> Customer:
+    """The person of whom all is about to be exported, which is noted. Raises customers.NotFoundError."""
+    person = root_of(session, customers.find(session, workspace_id, growlytics_id))
+    audit.note(session, who, "customer.handed_out", person.growlytics_id)
+    return person
+
+
 def _known_by(session: Session, workspace: Workspace, one: Identifier) -> Sequence[Customer]:
     here = select(Customer).where(Customer.workspace_id == workspace.id)
     if one.kind == "system_id":
