@@ -18,12 +18,13 @@ import orjson
 from sqlalchemy import delete, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from webapp import beginnings, clock, counts, db, erased, erasures
+from webapp import beginnings, clock, counts, db, erased, erasures, hiding
 from webapp.beginnings import Beginning
 from webapp.converting import LEASE, SETTLING
 from webapp.db import Database
 from webapp.erased import Blotter, Identifier
-from webapp.erasures import Asked, Pending
+from webapp.erasures import Asked
+from webapp.hiding import Pending
 from webapp.models import (
     AttributeValue,
     BrowserMessage,
@@ -123,7 +124,7 @@ class _Work:
         if step != self._look:  # it waits for whoever counts anew before it locks anything
             counts.of(session, self._workspace.id)
         is_mine = (Erasure.id == self._id) & (Erasure.worker == self._worker) & Erasure.ended_at.is_(None)
-        erasures.wipe(session)
+        hiding.wipe(session)
         row = session.scalar(select(Erasure).where(is_mine).with_for_update())
         if row is None:
             raise _LostError
@@ -313,7 +314,7 @@ class _Work:
             person = erasures.find_person(session, self._workspace, asked)
             if person is None:
                 continue
-            found = erasures.hide(session, self._workspace, person.id, removed)
+            found = hiding.hide(session, self._workspace, person.id, removed)
             row = session.get_one(Erasure, self._id)
             fresh = erased.keep(session, self._workspace, found.known_by)
             row.identifiers = json.dumps([*json.loads(row.identifiers), *fresh])
@@ -325,7 +326,7 @@ class _Work:
 
     def _end(self, session: Session, removed: Counter[str]) -> int:
         if self._kind == "erase":
-            erasures.drop_rest(session, self._workspace.id, self._pending, removed)
+            hiding.drop_rest(session, self._workspace.id, self._pending, removed)
         values = {"pending": None, "worker": None, "ended_at": clock.now()}
         session.execute(update(Erasure).where(Erasure.id == self._id).values(**values))
         return 0

@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Callable
 from typing import Any
 
-from webapp import audit, background, customers, erasures, person_exports
+from webapp import background, customers, erasures, person_exports
 from webapp.api import errors, replies
 from webapp.api.call import Call
 from webapp.api.errors import ApiError, Faults, fault
@@ -129,11 +129,9 @@ def export(call: Call, growlytics_id: str) -> Reply:
     """All there is of a customer, as a ZIP."""
     base, workspace = call.house.database, call.workspace
     try:
-        with base.read() as session:
-            person = erasures.root_of(session, customers.find(session, workspace.id, growlytics_id))
+        person = base.transact(lambda session: erasures.hand_out(session, workspace.id, growlytics_id, _who(call)))
     except customers.NotFoundError:
         raise errors.of_status(404, "there is no customer with this Growlytics ID") from None
-    base.transact(lambda session: audit.note(session, _who(call), "customer.handed_out", person.growlytics_id))
     headers = person_exports.headers(person)
     return Reply(200, b"", headers, person_exports.pieces(base, workspace, person.id))
 

@@ -12,7 +12,7 @@ from webapp.cli.base import commands, explained, in_workspace, migrated, workspa
 from webapp.db import Database
 from webapp.erased import Identifier
 from webapp.erasures import Asked, Kind
-from webapp.models import Customer, Workspace
+from webapp.models import Workspace
 
 _whose = click.argument("growlytics_id", metavar="GROWLYTICS_ID")
 _dry_run = click.option("--dry-run", is_flag=True, help="Only tell what would go.")
@@ -94,10 +94,9 @@ def export_person(growlytics_id: str, output: Path | None, workspace_name: str |
     with database.write() as session:
         workspace = workspace_named(session, workspace_name)
         try:
-            person: Customer = erasures.root_of(session, customers.find(session, workspace.id, growlytics_id))
+            person = erasures.hand_out(session, workspace.id, growlytics_id, audit.console(workspace.id))
         except customers.NotFoundError:
             raise click.ClickException(f"there is no such customer in “{workspace.name}”") from None
-        audit.note(session, audit.console(workspace.id), "customer.handed_out", person.growlytics_id)
     pieces = person_exports.pieces(database, workspace, person.id)
     if output is None:
         for piece in pieces:

@@ -12,7 +12,7 @@ from webapp.models.columns import Exact, Long, Millis, PrimaryKey, partial
 class Erasure(Base):
     """Somebody asked for a person to be archived or erased: how far that has come, and what it has removed.
 
-    While it goes on, `pending` is what it still has to find, in the clear: JSON of erasing.Pending. It ends empty.
+    While it goes on, `pending` is what it still has to find, in the clear: JSON of hiding.Pending. It ends empty.
     """
 
     __tablename__ = "erasures"

@@ -136,7 +136,5 @@ def _receipt(erasure_id: str) -> dict[str, Any]:
 def export(growlytics_id: str) -> ResponseReturnValue:
     """All there is of a person, as a ZIP. That it is handed out is noted first."""
     base, workspace = database(), place().workspace
-    with base.read() as session:
-        person = _person(session, growlytics_id)
-    base.transact(lambda session: audit.note(session, who(), "customer.handed_out", person.growlytics_id))
+    person = base.transact(lambda session: erasures.hand_out(session, workspace.id, growlytics_id, who()))
     return Response(person_exports.pieces(base, workspace, person.id), headers=person_exports.headers(person))
