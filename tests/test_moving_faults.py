@@ -19,7 +19,8 @@ from tests.world import Shop, stored
 from webapp import clock, migrate, workspaces
 from webapp.db import Database
 from webapp.models import Device
-from webapp.moving import FaultyError, UnderWayError, filling, halves
+from webapp.moving import FaultyError, UnderWayError, checking, filling, halves
+from webapp.moving.checking import Checked
 
 Lines = list[dict[str, Any]]
 Breaking = Callable[[Lines], None]
@@ -234,15 +235,17 @@ def test_what_a_killed_import_has_left_is_seen_by_nobody_and_removed(
 def test_import_that_fails_takes_away_what_it_has_stored(shop: Shop, exported: bytes, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(exported)
+    look_through = checking.check
 
-    def told(_number: int) -> None:
-        file.write_bytes(exported.replace(b"Hello", b"Howdy"))  # while it is read
+    def change_afterwards(database: Database, _: Path) -> Checked:
+        found = look_through(database, file)
+        file.write_bytes(exported.replace(b"Hello", b"Howdy"))
+        return found
 
-    with pytest.raises(FaultyError, match="was changed while it was imported"):
-        filling.bring_in(shop.database, file, told=told)
-    assert filling.bring_in(shop.database, _rewritten(file, exported)).counts["note"] == 1
-
-
-def _rewritten(file: Path, content: bytes) -> Path:
-    file.write_bytes(content)
-    return file
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checking, "check", change_afterwards)
+        with pytest.raises(FaultyError, match="was changed while it was imported"):
+            filling.bring_in(shop.database, file)
+    assert {name: number for name, number in stored(shop.database).items() if number} == {"devices": 1}
+    file.write_bytes(exported)
+    assert filling.bring_in(shop.database, file).counts["note"] == 1
