@@ -23,7 +23,7 @@ from webapp.moving import FaultyError, UnderWayError, checking, filling, halves
 from webapp.moving.checking import Checked
 
 Lines = list[dict[str, Any]]
-Breaking = Callable[[Lines], None]
+Breaking = Callable[[Lines], object]
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ BROKEN: dict[str, tuple[Breaking, str]] = {
         lambda lines: lines.insert(3, lines.pop(4 + 1)),
         "line 5: type: has to stand before all of the kind “device”",
     ),
-    "no workspace": (lambda lines: lines.pop(1) and None, "there has to be one line of the kind “workspace”"),
+    "no workspace": (lambda lines: lines.pop(1), "there has to be one line of the kind “workspace”"),
 }  # fmt: skip
 
 
@@ -197,13 +197,14 @@ class _KilledError(Exception):
 def _break_off(database: Database, file: Path) -> None:
     """Import a file until its notes, where it is broken off as if the process were killed."""
 
+    left = 11
+
     def told(_number: int) -> None:
         nonlocal left
         left -= 1
         if left == 0:
             raise _KilledError
 
-    left = 11
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(filling._Filling, "give_up", lambda _: None)
         with pytest.raises(_KilledError):
