@@ -24,7 +24,7 @@ from webapp.moving.carried import BY_NAME
 
 
 @pytest.fixture
-def elsewhere(shop: Shop, request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> Iterator[Settings]:
+def elsewhere(shop: Shop, request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> Settings:
     """The settings of another installation, which is empty and has the other engine."""
     if shop.database.is_sqlite:
         url: str = request.getfixturevalue("postgresql_database")

@@ -19,10 +19,11 @@ from tests.world import Shop, stored
 from webapp import clock, migrate, workspaces
 from webapp.db import Database
 from webapp.models import Device
-from webapp.moving import FaultyError, UnderWayError, filling, halves
+from webapp.moving import FaultyError, UnderWayError, checking, filling, halves
+from webapp.moving.checking import Checked
 
 Lines = list[dict[str, Any]]
-Breaking = Callable[[Lines], None]
+Breaking = Callable[[Lines], object]
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ BROKEN: dict[str, tuple[Breaking, str]] = {
         lambda lines: lines.insert(3, lines.pop(4 + 1)),
         "line 5: type: has to stand before all of the kind “device”",
     ),
-    "no workspace": (lambda lines: lines.pop(1) and None, "there has to be one line of the kind “workspace”"),
+    "no workspace": (lambda lines: lines.pop(1), "there has to be one line of the kind “workspace”"),
 }  # fmt: skip
 
 
@@ -196,13 +197,14 @@ class _KilledError(Exception):
 def _break_off(database: Database, file: Path) -> None:
     """Import a file until its notes, where it is broken off as if the process were killed."""
 
+    left = 11
+
     def told(_number: int) -> None:
         nonlocal left
         left -= 1
         if left == 0:
             raise _KilledError
 
-    left = 11
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(filling._Filling, "give_up", lambda _: None)
         with pytest.raises(_KilledError):
@@ -234,15 +236,17 @@ def test_what_a_killed_import_has_left_is_seen_by_nobody_and_removed(
 def test_import_that_fails_takes_away_what_it_has_stored(shop: Shop, exported: bytes, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(exported)
+    look_through = checking.check
 
-    def told(_number: int) -> None:
-        file.write_bytes(exported.replace(b"Hello", b"Howdy"))  # while it is read
+    def change_afterwards(database: Database, _: Path) -> Checked:
+        found = look_through(database, file)
+        file.write_bytes(exported.replace(b"Hello", b"Howdy"))
+        return found
 
-    with pytest.raises(FaultyError, match="was changed while it was imported"):
-        filling.bring_in(shop.database, file, told=told)
-    assert filling.bring_in(shop.database, _rewritten(file, exported)).counts["note"] == 1
-
-
-def _rewritten(file: Path, content: bytes) -> Path:
-    file.write_bytes(content)
-    return file
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checking, "check", change_afterwards)
+        with pytest.raises(FaultyError, match="was changed while it was imported"):
+            filling.bring_in(shop.database, file)
+    assert {name: number for name, number in stored(shop.database).items() if number} == {"devices": 1}
+    file.write_bytes(exported)
+    assert filling.bring_in(shop.database, file).counts["note"] == 1

@@ -46,6 +46,7 @@ ADMIN = {
     "settings.home",
     "settings.workspace",
     "settings.change_workspace",
+    "exporting.export",
     "api_keys.index",
     "api_keys.create",
     "api_keys.show",

@@ -7,7 +7,7 @@ left within some minutes, and another import before it begins.
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from sqlalchemy import Column, ColumnElement, Table, delete, func, or_, select, update
+from sqlalchemy import Column, ColumnElement, Table, Text, cast, delete, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp import clock
@@ -123,7 +123,9 @@ def _blank_some(session: Session, workspace_id: int, after: int) -> int | None:
     for table in (DeviceLogin, BrowserMessage):
         session.execute(delete(table).where(table.device_id.in_(ids)))
     told = dict.fromkeys(("info", "user_agent", "push_token", "owner_id"))
-    session.execute(update(Device).where(Device.id.in_(ids)).values(did=func.concat("gone ", Device.id), **told))
+    session.execute(
+        update(Device).where(Device.id.in_(ids)).values(did=literal("gone ") + cast(Device.id, Text), **told)
+    )
     return ids[-1]
 
 
