@@ -36,9 +36,18 @@ class Reader:
         assert answer.json is not None
         return [(one["context"].get("label", ""), one["type"]) for one in answer.json["details"]]
 
+    def fault(self, path: str, *query: tuple[str, Any], status: int) -> Any:
+        """The only fault in an error of this status."""
+        answer = self.ask(path, *query)
+        assert answer.status_code == status, (path, query, answer.text)
+        assert answer.json is not None
+        (found,) = answer.json["details"]
+        return found
+
     def pages(self, path: str, of: str, *query: tuple[str, Any]) -> list[list[Any]]:
         """All pages of a list, one after the other."""
-        found, cursor = [], None
+        found: list[list[Any]] = []
+        cursor = None
         while not found or cursor is not None:
             page = self.read(path, *query, *(() if cursor is None else [("cursor", cursor)]))
             found.append(page[of])

@@ -46,16 +46,14 @@ def test_read_keys_alone_may_ask(shop: Shop, reader: Reader, asha: str, path: st
     for kind in ("server", "browser"):
         with shop.database.write() as session:
             _, key = keys.create(session, shop.workspace.id, "Other", kind)
-        answer = Reader(shop, key).ask(path)
-        assert (answer.status_code, answer.json["details"][0]["type"]) == (401, "key.kind")
-    answer = shop.app.test_client().get(f"/api/v1/{path}")
-    assert (answer.status_code, answer.json["details"][0]["type"]) == (401, "key.invalid")
+        assert Reader(shop, key).fault(path, status=401)["type"] == "key.kind"
+    assert Reader(shop, "").fault(path, status=401)["type"] == "key.invalid"
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_nothing_can_be_sent_where_something_is_asked(reader: Reader, asha: str, path: str) -> None:
     answer = reader.ask(path.format(id=asha), method="POST")
-    assert (answer.status_code, answer.json["type"]) == (405, "MethodNotAllowedError")
+    assert (answer.status_code, "MethodNotAllowedError" in answer.text) == (405, True)
 
 
 def test_use_of_the_key_is_noted(shop: Shop, reader: Reader) -> None:
@@ -282,9 +280,8 @@ def test_email_of_a_visitor_finds_the_person(shop: Shop, reader: Reader) -> None
 def test_email_of_several_people_names_them_all(shop: Shop, reader: Reader, asha: str) -> None:
     shop.customer("u2", email="ASHA@example.com")
     shop.event("Purchased", T0 + 9 * HOUR, "u2")
-    answer = reader.ask("customer", ("email", "asha@example.com"))
-    assert (answer.status_code, answer.json["type"]) == (409, "ConflictError")
-    (fault,) = answer.json["details"]
+    assert '"ConflictError"' in reader.ask("customer", ("email", "asha@example.com")).text
+    fault = reader.fault("customer", ("email", "asha@example.com"), status=409)
     assert (fault["type"], fault["path"], fault["context"]["count"]) == ("customer.ambiguous", ["query", "email"], 2)
     assert [one["id"] for one in fault["context"]["candidates"]] == ["u2", "u1"]
     assert fault["context"]["candidates"][1]["growlyticsId"] == asha
@@ -296,9 +293,8 @@ def test_email_that_too_many_have_had_is_no_id(shop: Shop, reader: Reader, monke
         shop.customer(f"u{number}", email="info@example.com")
     for number in range(4):
         shop.customer(f"u{number}", email=f"u{number}@example.com")
-    answer = reader.ask("customer", ("email", "info@example.com"))
-    assert answer.status_code == 409, "u4 has it, and not everybody was looked at"
-    assert answer.json["details"][0]["context"]["isAll"] is False
+    # u4 has it, but not everybody who may was looked at.
+    assert reader.fault("customer", ("email", "info@example.com"), status=409)["context"]["isAll"] is False
 
 
 # Questions that make no sense

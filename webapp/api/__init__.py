@@ -1,5 +1,6 @@
 """The machine door: the documented ingestion API, and what may be read by a key, in JSON."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from flask import Flask, Response, request
@@ -8,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from webapp.api import batches, browsers, errors, key, lists, mobile, profiles, rest, timelines, track, vocabulary
 from webapp.api.door import Ahead, Door, keyed, response, unexpected
+from webapp.api.replies import Reply
 from webapp.house import House
 from webapp.keys import KINDS
 
@@ -18,7 +20,9 @@ ENDPOINTS |= {path: keyed(endpoint, "server", whence="a mobile app") for path, e
 ENDPOINTS |= browsers.ENDPOINTS
 # What is asked, by GET; the paths are rules of routes, and their parts go to the endpoint.
 READING = {path: keyed(endpoint, *KINDS) for path, endpoint in key.ENDPOINTS.items()}
-_READERS = profiles.ENDPOINTS | timelines.ENDPOINTS | lists.ENDPOINTS | vocabulary.ENDPOINTS
+_READERS: dict[str, Callable[..., Reply]] = (
+    profiles.ENDPOINTS | timelines.ENDPOINTS | lists.ENDPOINTS | vocabulary.ENDPOINTS
+)
 READING |= {path: keyed(endpoint, "read") for path, endpoint in _READERS.items()}
 BATCHES = batches.ENDPOINTS.keys()
 PREFIXES = ("/rest-api/", "/track/", "/api/")

@@ -47,7 +47,7 @@ def index(call: Call) -> Reply:
         counted = roster.count(len(page.rows)) if is_counted else None
     number = answers.fitting(rows)
     is_cut = number < len(rows)
-    content = {
+    content: dict[str, Any] = {
         "customers": rows[:number],
         "next": _after(page.rows[number - 1], view.order) if is_cut else _next(page, view.order),
         "stopped": None if page.looked is None or is_cut else _stopped(page),

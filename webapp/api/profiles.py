@@ -155,7 +155,7 @@ def _device(one: devices.Shown) -> dict[str, Any]:
     return {
         "did": one.did,
         "title": one.title,
-        "details": list(one.details),
+        "about": list(one.details),
         "isApp": one.is_app,
         "isBot": one.is_bot,
         "takesPush": one.takes_push,
