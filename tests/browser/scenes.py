@@ -9,7 +9,7 @@ from werkzeug.routing import Rule
 
 from tests.visitors import CHROME, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell
 from tests.world import Shop
-from webapp import audit, demo, invitations, keys, notes, resets, segments, tags, users
+from webapp import api, audit, demo, invitations, keys, notes, resets, segments, tags, users
 from webapp.columns import BUILT_IN
 from webapp.models import ROLES, Customer, Event, RefusedReason, User, Workspace
 
@@ -43,7 +43,7 @@ STATES = {
     "audit.show": ["?action=Keys", "?actor=nobody&target=nothing", "?from=2020-01-01&to=2100-01-01"],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],
 }
-_FILES = {"static", "sdk", "sdk_version", "api.api/v1/key"}
+_FILES = {"static", "sdk", "sdk_version", *(f"api.{path[1:]}" for path in api.READING)}
 
 
 def nothing(shop: Shop) -> None:

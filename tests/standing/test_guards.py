@@ -114,6 +114,8 @@ EDITOR |= {"noting.add", "noting.change", "noting.remove", "noting.tag", "noting
 EDITOR |= {"replaying.rehearse", "replaying.send_again", "replaying.dismiss"}
 MACHINE = {f"api.{path[1:]}" for path in (*SMALLEST, "/api/v1/batch", "/api/v1/browser")}
 READER = {"api.api/v1/key"}  # machines that ask, by GET
+READER |= {f"api.api/v1/{noun}" for noun in ("customer", "customers", "segments", "attributes", "events")}
+READER |= {f"api.api/v1/customers/<growlytics_id>{part}" for part in ("", "/events")}
 NO_KEY = b"{}"  # browsers have theirs in the body
 
 

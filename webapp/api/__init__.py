@@ -20,9 +20,12 @@ ENDPOINTS |= {path: keyed(endpoint, "server", whence="a mobile app") for path, e
 ENDPOINTS |= browsers.ENDPOINTS
 # What is asked, by GET; the paths are rules of routes, and their parts go to the endpoint.
 READING = {path: keyed(endpoint, *KINDS) for path, endpoint in key.ENDPOINTS.items()}
-_READERS: dict[str, Callable[..., Reply]] = (
-    profiles.ENDPOINTS | timelines.ENDPOINTS | lists.ENDPOINTS | vocabulary.ENDPOINTS
-)
+_READERS: dict[str, Callable[..., Reply]] = {
+    **profiles.ENDPOINTS,
+    **timelines.ENDPOINTS,
+    **lists.ENDPOINTS,
+    **vocabulary.ENDPOINTS,
+}
 READING |= {path: keyed(endpoint, "read") for path, endpoint in _READERS.items()}
 BATCHES = batches.ENDPOINTS.keys()
 PREFIXES = ("/rest-api/", "/track/", "/api/")

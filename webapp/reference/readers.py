@@ -267,8 +267,7 @@ ENDPOINTS = (
             "stopped": None,
         },
         (
-            "The place of a customer who is seen meanwhile changes; sorted by `created` it doesn’t, which is the way to "
-            "read everybody.",
+            "Whoever is seen meanwhile changes place; sorted by `created` nobody does: so everybody can be read.",
             "A search finds 50 people at most, by ids, e-mail, mobile and name, and has no further pages.",
             "With `segment`, filters are added to the segment’s, and `status`, `bots`, `sort` and `order` replace its.",
             f"A page ends early where its customers are larger than {answers.MOST_BYTES:,} bytes.",
