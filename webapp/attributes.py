@@ -31,7 +31,7 @@ _Key = tuple[int, str, int, int]  # customer_id, name, reported_at, id
 class Shown:
     """An attribute of a customer as a page shows it, with the number of different values so far. Times are epoch ms.
 
-    `text`: the value as JSON.
+    `text`: the value as JSON. `source`, `key_id`: the endpoint or page and the API key that it came by first.
     """
 
     name: str
@@ -40,6 +40,9 @@ class Shown:
     changed_at: int
     value_count: int
     text: str
+    received_at: int
+    source: str
+    key_id: int | None
 
 
 class NotFoundError(LookupError):
@@ -341,11 +344,25 @@ def of_person(session: Session, workspace_id: int, ids: Sequence[int], as_of: in
     types = types_of(session, workspace_id, best)
     counts = {row.name: row[1] for row in session.execute(_counts(ids, as_of))}
     shown = [
-        Shown(name, types[name], json.loads(row.value), row.reported_at, counts[name], row.value)
+        Shown(
+            name,
+            types[name],
+            json.loads(row.value),
+            row.reported_at,
+            counts[name],
+            row.value,
+            row.received_at,
+            row.source,
+            row.key_id,
+        )
         for name, row in best.items()
     ]
-    order = {name: place for place, name in enumerate(RESERVED)}
-    return sorted(shown, key=lambda one: (order.get(one.name, len(order)), one.name.casefold(), one.name))
+    return sorted(shown, key=lambda one: place(one.name))
+
+
+def place(name: str) -> tuple[int, str, str]:
+    """Where an attribute stands among a person's: name, email and mobile first, then by name without letter case."""
+    return RESERVED.index(name) if name in _RESERVED else len(RESERVED), name.casefold(), name
 
 
 def _counts(ids: Sequence[int], as_of: int | None) -> Select[str, int]:

@@ -13,6 +13,7 @@ from tests.browser.waiting import LONG_PATIENCE
 from tests.visitors import CHROME, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell
 from tests.world import Shop
 from webapp import audit, clock, demo, import_plans, imports, invitations, keys, notes, resets, segments, tags, users
+from webapp import api, audit, demo, invitations, keys, notes, resets, segments, tags, users
 from webapp.columns import BUILT_IN
 from webapp.models import ROLES, Customer, Event, Import, ImportFailure, RefusedReason, User, Workspace
 from webapp.models.imports import State
@@ -57,6 +58,7 @@ STATES = {
 _FILES = {"static", "sdk", "sdk_version", "api.api/v1/key", "docs.document"}
 _FILES = {"static", "sdk", "sdk_version", "api.api/v1/key", "api.api/v1/erasures/<erasure_id>"}
 _FILES |= {"api.api/v1/customers/<growlytics_id>/export"}
+_FILES = {"static", "sdk", "sdk_version", *(f"api.{path[1:]}" for path in api.READING)}
 
 
 def nothing(shop: Shop) -> None:

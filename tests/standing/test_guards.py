@@ -130,6 +130,8 @@ MACHINE = {f"api.{path[1:]}" for path in (*SMALLEST, "/api/v1/batch", "/api/v1/b
 READER = {"api.api/v1/key"}  # machines that ask, by GET
 READER |= {"api.api/v1/erasures/<erasure_id>", "api.api/v1/customers/<growlytics_id>/export"}
 MACHINE |= {"api.api/v1/erasures"} | {f"api.api/v1/customers/<growlytics_id>/{what}" for what in ("archive", "erase")}
+READER |= {f"api.api/v1/{noun}" for noun in ("customer", "customers", "segments", "attributes", "events")}
+READER |= {f"api.api/v1/customers/<growlytics_id>{part}" for part in ("", "/events")}
 NO_KEY = b"{}"  # browsers have theirs in the body
 
 

@@ -75,6 +75,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with database.write() as session:
         workspace_id = session.scalars(select(Workspace.id)).one()
         _, key = keys.create(session, workspace_id, "Plans")
+        _, read_key = keys.create(session, workspace_id, "Reports", "read")
         _, browser_key = keys.create(session, workspace_id, "Website", "browser")
         session.get_one(Workspace, workspace_id).allowed_origins = ORIGIN
         users.create(session, users.credentials("alice@shop.example", PASSWORD), workspace_id, "admin")
@@ -83,6 +84,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     assert submit(browser, "/login", email="alice@shop.example", password=PASSWORD).status_code == 302
     with plans.captured(database.engine) as statements:
         _read(database, browser)
+        _ask(database, browser, read_key)
         _ingest(browser, key)
         _write(database, browser)
         _send_as_browser(browser, browser_key)
@@ -188,6 +190,26 @@ def _read(database: Database, browser: FlaskClient) -> None:
         _get(browser, f"/settings/audit?{query}")
     _get(browser, "/settings/audit/export.csv?action=Keys&actor=user+1&from=2023-11-15")
     _read_settings(browser)
+
+
+def _ask(database: Database, browser: FlaskClient, key: str) -> None:
+    """All that can be read with a key."""
+    with database.read() as session:
+        busy = session.scalars(select(Customer).where(_is(f"C{FIRST_SYSTEM_ID}"))).one()
+    whom, at = f"customers/{busy.growlytics_id}", f"{busy.last_seen_at}.{busy.id}"
+    asked = [
+        whom, f"customer?id={busy.system_id}", f"customer?{urlencode({'email': busy.email})}",
+        f"customer?{urlencode({'mobile': busy.mobile})}", f"customer?growlytics_id={busy.growlytics_id}",
+        "segments", "attributes", "attributes?cursor=City&limit=100", "attributes?hidden=show&cursor=City",
+        "attributes?event=Purchased&cursor=5", "events", "events?cursor=5", "events?hidden=show&cursor=5&limit=1",
+    ]  # fmt: skip
+    for query in ("", "limit=100", "name=Purchased", "from=2025-03-01&to=1790000000000", "text=nowhere", "hidden=show"):
+        asked += [f"{whom}/events?{query}", f"{whom}/events?{query}&cursor={at}"]
+    for query in ("", "sort=created&", "order=oldest&", "where=City+%3D+Pune&", "where=did+Purchased&count=yes&"):
+        asked += [f"customers?{query}limit=100&column=attribute:City", f"customers?{query}cursor={at}"]
+    for path in (*asked, f"customers?q={PREFIX}"):
+        answer = browser.get(f"/api/v1/{path}", headers={"x-growlytics-key": key})
+        assert answer.status_code in {200, 409}, (path, answer.text)
 
 
 def _read_settings(browser: FlaskClient) -> None:

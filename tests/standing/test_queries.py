@@ -13,6 +13,7 @@ from sqlalchemy import event, func, select
 from tests.visitors import HOUR, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell, values
 from tests.world import Shop, submit
 from webapp import audit, import_plans, imports, invitations, keys, refused, resets
+from webapp import api, invitations, keys, refused, resets
 from webapp.db import Database
 from webapp.imports import Limits
 from webapp.models import Arrived, Customer, Event, Import, ImportFailure, User, Workspace
@@ -123,6 +124,8 @@ _NO_PAGES = {
     "resetting.forgotten", "imports.failed",
     "api.api/v1/erasures/<erasure_id>", "api.api/v1/customers/<growlytics_id>/export",
     "resetting.forgotten",
+    "static", "sdk", "sdk_version", "healthz", "readyz", "metrics", "people.export", "audit.export",
+    "resetting.forgotten", *(f"api.{path[1:]}" for path in api.READING),
 }  # fmt: skip
 _KINDS = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
 

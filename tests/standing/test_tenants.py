@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Table, select
 from werkzeug.test import TestResponse
 
-from tests import members
+from tests import members, readers
 from tests.dumps import dump
 from tests.visitors import MINUTE, T0, launched, login, seen, tell
 from tests.world import ATTRIBUTES, NOON, SMALLEST, Shop
@@ -66,6 +66,7 @@ class Ask(NamedTuple):
 
 
 ONE = "/customers/{customer}"
+READ = "api/v1/customer"
 # Whatever takes an object away comes after what needs it.
 ASKS = (
     Ask("profile.show", ONE),
@@ -159,6 +160,25 @@ ASKS = (
     Ask("linking.unlink", "/settings/account/linked/{linked}/removal", {}, own=302),
     Ask("account.leave", "/settings/account/departure", {"workspace": "{workspace}"}, own=422),
     Ask("workspaces.enter", "/workspaces/current", {"workspace": "{workspace}"}, own=302),
+    *(Ask(f"api.{READ}s/<growlytics_id>", f"/{READ}s/{{customer}}{query}") for query in ("", "?hidden=show")),
+    Ask(f"api.{READ}s/<growlytics_id>", f"/{READ}s/{{customer}}?attributes_after={{attribute}}", is_place=True),
+    Ask(f"api.{READ}s/<growlytics_id>/events", f"/{READ}s/{{customer}}/events"),
+    Ask(f"api.{READ}s/<growlytics_id>/events", f"/{READ}s/{{customer}}/events?cursor={{event}}", is_place=True),
+    Ask(f"api.{READ}s/<growlytics_id>/events", f"/{READ}s/{{customer}}/events?name={{event_name}}"),
+    Ask(f"api.{READ}", f"/{READ}?growlytics_id={{customer}}"),
+    Ask(f"api.{READ}", f"/{READ}?email={{email}}"),
+    Ask(f"api.{READ}", f"/{READ}?id=u1"),
+    Ask(f"api.{READ}s", f"/{READ}s?q={{email}}"),
+    Ask(f"api.{READ}s", f"/{READ}s?q={{customer}}"),
+    Ask(f"api.{READ}s", f"/{READ}s?segment={{segment}}"),
+    Ask(f"api.{READ}s", f"/{READ}s?where=has+{{attribute}}"),
+    Ask(f"api.{READ}s", f"/{READ}s?column=attribute:{{attribute}}"),
+    Ask(f"api.{READ}s", f"/{READ}s?where=did+{{event_name}}"),
+    Ask(f"api.{READ}s", f"/{READ}s?cursor={{row}}", is_place=True),
+    Ask("api.api/v1/segments", "/api/v1/segments"),
+    Ask("api.api/v1/attributes", "/api/v1/attributes?event={event_name}"),
+    Ask("api.api/v1/attributes", "/api/v1/attributes?cursor={attribute}", is_place=True),
+    Ask("api.api/v1/events", "/api/v1/events?cursor={event_name}", is_place=True),
 )
 # These note in the audit log that they were asked.
 NOTED = {"people.export"}
@@ -215,6 +235,7 @@ def _fill(shop: Shop, browser: FlaskClient, word: str) -> Objects:
     return (
         _named(shop, word)
         | _of_people(shop, word)
+        | {"read_key": readers.reader(shop).key}
         | {"email": f"{word}@shop.example".lower(), "tag": f"{word}tag".lower()}
     )
 
@@ -322,6 +343,8 @@ def _send(browser: FlaskClient, ask: Ask, objects: Objects) -> TestResponse:
     fresh.set_cookie("customer_profiles", cookie.value)
     target = ask.target and ask.target.format(**objects)
     headers = {} if target is None else {"HX-Request": "true", "HX-Target": target}
+    if ask.endpoint.startswith("api."):
+        headers = {"x-growlytics-key": objects["read_key"]}
     path = ask.path.format(**objects)
     if ask.form is None:
         return fresh.get(path, headers=headers)
@@ -380,6 +403,19 @@ def test_what_is_asked_for_is_told_to_who_owns_it(alice: FlaskClient, sides: tup
     own, _ = sides
     for path in ("/customers", ONE, "/activity", "/data", "/refused", "/settings/keys", "/go?q=alpaca"):
         assert "Alpaca" in alice.get(path.format(**own)).text, path
+
+
+def test_what_is_read_by_a_key_is_told_to_its_workspace(alice: FlaskClient, sides: tuple[Objects, Objects]) -> None:
+    own, _ = sides
+    asked = [ask for ask in ASKS if ask.endpoint.startswith("api.") and not ask.is_place]
+    assert {ask.endpoint for ask in asked} == {f"api.{path[1:]}" for path in api.READING} - {
+        "api.api/v1/key",
+        "api.api/v1/events",
+    }
+    for ask in asked:
+        answer = _send(alice, ask, own)
+        assert answer.status_code == 200, ask
+        assert "alpaca" in answer.text.lower() or "event={event_name}" in ask.path, ask
 
 
 def test_every_route_with_a_parameter_is_asked(app: Flask) -> None:
@@ -503,7 +539,8 @@ def test_reading_changes_nothing(
     app: Flask, database: Database, alice: FlaskClient, sides: tuple[Objects, Objects]
 ) -> None:
     own, _ = sides
-    asked = [ask for ask in ASKS if ask.form is None]
+    # That those of the API change nothing: tests/test_read_api.py.
+    asked = [ask for ask in ASKS if ask.form is None and not ask.endpoint.startswith("api.")]
     reached = {ask.endpoint for ask in asked} | OF_NOBODY
     for rule in app.url_map.iter_rules():
         if "GET" in (rule.methods or ()) and rule.endpoint not in reached and not api.is_api(rule.rule):

@@ -106,7 +106,7 @@ def _code(described: Described, language: str, usable: list[ApiKey]) -> str:
     allowed = next(iter(origins.parse(place().workspace.allowed_origins)[0]), _ORIGIN)
     return render_template(
         f"reference/samples/{'asked/' if described.is_asked else ''}{language}.txt",
-        url=f"{_host()}{described.path}",
+        url=f"{_host()}{described.asks or described.path}",
         body=samples.as_python(body) if language == "python" else samples.as_json(body),
         origin=allowed.replace("*", "www") if described.is_for_browsers else None,
     )

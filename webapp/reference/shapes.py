@@ -22,7 +22,8 @@ class Field:
 class Described:
     """An endpoint. `sample` makes a body that it takes, of a moment (epoch ms); `answer` is what it answers then.
 
-    `is_asked`: by GET, without a body; its fields are then those of the answer.
+    `is_asked`: by GET, without a body; its fields are then those of the answer. `parameters`: of its path and query;
+    `asks`: an address with some of them, as it is shown.
     """
 
     path: str
@@ -34,6 +35,8 @@ class Described:
     notes: Sequence[str] = ()
     is_for_browsers: bool = False
     is_asked: bool = False
+    parameters: Sequence[Field] = ()
+    asks: str = ""
 
 
 def optional(name: str, kind: Kind, words: str) -> Field:
