@@ -28,7 +28,6 @@ from tests.world import LAUNCH, Clock, Shop, faults, rows
 from webapp import (
     customers,
     kept_visits,
-    merges as merging,
     pruning,
     retention,
     sweeping,
@@ -37,7 +36,9 @@ from webapp import (
     visits,
     workspaces,
 )
-from webapp.orders import Meaning
+from webapp import (
+    merges as merging,
+)
 from webapp.ingest.changes import Attribute, Change, EventRecord
 from webapp.models import (
     Arrived,

@@ -1,6 +1,7 @@
 """Customer Profiles: a server that takes in a shop's customers and events and shows who they are."""
 
 from functools import partial
+from collections.abc import Callable
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -158,7 +159,7 @@ def _house(app: Flask, settings: Settings) -> House:
     app.extensions["database"] = database = Database(settings.url)
     app.extensions["occupancy"] = None if file is None else occupancy.shared(file)  # for as long as the app lives
     app.extensions["import_limits"] = limits = imports.limits(settings)
-    works = {
+    works: dict[str, Callable[[Database], bool]] = {
         "converting": converting.go_on,
         "erasing": erasing.go_on,
         "halves": halves.clear,

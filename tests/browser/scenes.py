@@ -12,16 +12,27 @@ from werkzeug.routing import Rule
 from tests.browser.waiting import LONG_PATIENCE
 from tests.visitors import CHROME, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell
 from tests.world import Shop
-from webapp import audit, clock, demo, import_plans, imports, invitations, keys, notes, resets, segments, tags, users
-from webapp import api, audit, demo, invitations, keys, notes, resets, segments, tags, users
-from webapp.columns import BUILT_IN
-from webapp.models import ROLES, Customer, Event, Import, ImportFailure, RefusedReason, User, Workspace
-from webapp.models.imports import State
-from webapp import audit, demo, erasures, invitations, keys, notes, resets, segments, tags, users
+from webapp import (
+    api,
+    audit,
+    clock,
+    demo,
+    erasures,
+    import_plans,
+    imports,
+    invitations,
+    keys,
+    notes,
+    resets,
+    segments,
+    tags,
+    users,
+)
 from webapp.columns import BUILT_IN
 from webapp.erased import Identifier
 from webapp.erasures import Asked
-from webapp.models import ROLES, Customer, Event, RefusedReason, User, Workspace
+from webapp.models import ROLES, Customer, Event, Import, ImportFailure, RefusedReason, User, Workspace
+from webapp.models.imports import State
 
 ORDINARY = 60  # customers: with the visitors among them, more than a page of the list
 ARABIC = "مرحبا بالعالم " * 12

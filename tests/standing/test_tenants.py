@@ -18,7 +18,6 @@ from tests.visitors import MINUTE, T0, launched, login, seen, tell
 from tests.world import ATTRIBUTES, NOON, SMALLEST, Shop
 from webapp import api, assets, clock, customers, erasures, invitations, logins, openid, pages, users
 from webapp.audit import Who
-from webapp import api, assets, clock, customers, invitations, logins, openid, pages, users
 from webapp.background import Background
 from webapp.db import Base, Database
 from webapp.erased import Identifier

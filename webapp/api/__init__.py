@@ -1,16 +1,26 @@
 """The machine door: the documented ingestion API, and what may be read by a key, in JSON."""
 
-from collections.abc import Callable
 from http import HTTPStatus
 
 from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 
-from webapp.api import batches, browsers, erasures, errors, key, mobile, rest, track
-from webapp.api import batches, browsers, errors, key, lists, mobile, profiles, rest, timelines, track, vocabulary
+from webapp.api import (
+    batches,
+    browsers,
+    erasures,
+    errors,
+    key,
+    lists,
+    mobile,
+    profiles,
+    rest,
+    timelines,
+    track,
+    vocabulary,
+)
 from webapp.api.door import Ahead, Door, keyed, response, unexpected
-from webapp.api.replies import Reply
 from webapp.house import House
 from webapp.keys import KINDS
 
@@ -25,13 +35,8 @@ READING |= {path: keyed(endpoint, "server") for path, endpoint in erasures.READI
 READING |= {path: keyed(endpoint, "server", "read") for path, endpoint in erasures.EXPORTING.items()}
 # What is done by POST with a person; the paths are rules of routes too.
 ACTING = {path: keyed(endpoint, "server") for path, endpoint in erasures.ACTING.items()}
-_READERS: dict[str, Callable[..., Reply]] = {
-    **profiles.ENDPOINTS,
-    **timelines.ENDPOINTS,
-    **lists.ENDPOINTS,
-    **vocabulary.ENDPOINTS,
-}
-READING |= {path: keyed(endpoint, "read") for path, endpoint in _READERS.items()}
+for readers in (profiles.ENDPOINTS, timelines.ENDPOINTS, lists.ENDPOINTS, vocabulary.ENDPOINTS):
+    READING |= {path: keyed(endpoint, "read") for path, endpoint in readers.items()}
 BATCHES = batches.ENDPOINTS.keys()
 PREFIXES = ("/rest-api/", "/track/", "/api/")
 

@@ -10,18 +10,15 @@ from webapp.cli.base import commands
 
 # Importing the modules is what makes commands of what is in them.
 __all__ = ["audit", "commands", "keeping", "keys", "main", "moving", "people", "refused", "serving"]
-from webapp.cli import audit, importing, keeping, keys, people, refused, serving
-from webapp.cli.base import commands
+from webapp.cli import importing
 
 # Importing the modules is what makes commands of what is in them.
 __all__ = ["audit", "commands", "importing", "keeping", "keys", "main", "people", "refused", "serving"]
-from webapp.cli import audit, keeping, keys, people, privacy, refused, serving
-from webapp.cli.base import commands
+from webapp.cli import privacy
 
 # Importing the modules is what makes commands of what is in them.
 __all__ = ["audit", "commands", "keeping", "keys", "main", "people", "privacy", "refused", "serving"]
-from webapp.cli import audit, keeping, keys, people, refused, retention, serving
-from webapp.cli.base import commands
+from webapp.cli import retention
 
 # Importing the modules is what makes commands of what is in them.
 __all__ = ["audit", "commands", "keeping", "keys", "main", "people", "refused", "retention", "serving"]

@@ -14,7 +14,6 @@ from webapp.models.facts import (
     Tally,
 )
 from webapp.models.imports import Import, ImportChunk, ImportFailure
-from webapp.models.people import IS_ANONYMOUS, Customer, Device, DeviceLogin, Merge, SearchTerm, Visit
 from webapp.models.people import IS_ANONYMOUS, Customer, Device, DeviceLogin, KeptVisit, Merge, SearchTerm, Visit
 from webapp.models.users import (
     ROLES,

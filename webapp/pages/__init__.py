@@ -28,8 +28,8 @@ from webapp import (
     type_changes,
     users,
 )
-from webapp import imports as files
 from webapp import erasures as removals
+from webapp import imports as files
 from webapp import openid as accounts
 from webapp import refused as refusals
 from webapp.pages import (
@@ -39,8 +39,8 @@ from webapp.pages import (
     data,
     describing,
     docs,
-    exporting,
     erasures,
+    exporting,
     feed,
     guards,
     importing,
