@@ -1,7 +1,7 @@
 """Customer Profiles: a server that takes in a shop's customers and events and shows who they are."""
 
-from functools import partial
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
