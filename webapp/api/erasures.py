@@ -18,7 +18,7 @@ from webapp.ingest.changes import RefusedError
 from webapp.ingest.retries import Retry
 
 _FIELDS = ("id", "email", "mobile")  # by which somebody is known who may have no profile
-_LONGEST = 320  # characters of an e-mail or a mobile
+LONGEST = 320  # characters of an e-mail or a mobile
 _LONGEST_BODY = 10_000  # bytes of one that says nothing
 _ONE = "/api/v1/customers/<growlytics_id>"
 
@@ -54,8 +54,8 @@ def _identifiers(body: Reader) -> list[Identifier]:
         text = body.body.get(name)
         if text is None:
             continue
-        if not isinstance(text, str) or not text.strip() or len(text) > _LONGEST:
-            body.faults.add([name], f"must be a text of at most {_LONGEST} characters", "string.base")
+        if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
+            body.faults.add([name], f"must be a text of at most {LONGEST} characters", "string.base")
         else:
             found.append(Identifier("email" if name == "email" else "mobile", text.strip()))
     if not found:

@@ -21,6 +21,7 @@ LONGEST = 1_000  # characters of a value, as of a filter
 _SHOWN = 100  # characters of a value in a fault
 _END_OF_TIME = 250_000_000_000_000  # as of cursors, epoch ms
 _LONGEST_NUMBER = 15  # digits
+MOST_NUMBER = 10**_LONGEST_NUMBER - 1
 
 
 class Question:

@@ -163,7 +163,7 @@ def _refusal(status: int) -> Schema:
 
 
 # Of 405 each path tells by its own: it is no answer of what is described.
-RESPONSES = {name_of(status): _refusal(status) for status in rules.STATUSES if status not in {200, 405}}
+RESPONSES = {name_of(status): _refusal(status) for status in rules.STATUSES if status not in {200, 202, 304, 405}}
 
 _WHOSE = {
     "server": "A server’s key (`cpk_…`): it may send, and is a secret.",

@@ -11,7 +11,7 @@ import orjson
 
 from webapp import clock
 from webapp.api.call import RATE_HEADERS
-from webapp.openapi import asked, clients, operators, servers
+from webapp.openapi import asked, clients, operators, privacy, reading, servers
 from webapp.openapi.answers import HEADERS, RESPONSES, SCHEMAS, SECURITY, headers, name_of
 from webapp.openapi.shapes import Operation, Schema
 from webapp.reference import rules
@@ -21,7 +21,8 @@ FAMILIES: Mapping[str, Sequence[Operation]] = {
     "Servers": servers.OPERATIONS,
     "Mobile apps": clients.MOBILE,
     "Browsers": clients.BROWSER,
-    "Reading": asked.READING,
+    "Reading": (*asked.READING, *reading.OPERATIONS),
+    "Privacy": privacy.OPERATIONS,
     "Operators": operators.OPERATIONS,
 }
 OPERATIONS = tuple(one for family in FAMILIES.values() for one in family)
@@ -91,7 +92,8 @@ def id_of_path(path: str) -> str | None:
 def statuses_of(operation: Operation) -> list[int]:
     """Everything that it may answer."""
     always = () if operation.is_open else (*_ALWAYS, *(_SENT if operation.bodies else ()))
-    return sorted({200, *always, *operation.statuses})
+    accepted = (202,) if operation.accepted else ()
+    return sorted({200, *accepted, *always, *operation.statuses})
 
 
 def _described(family: str, one: Operation) -> Schema:
@@ -118,7 +120,8 @@ def _samples(one: Operation) -> dict[str, Any]:
 def _content(
     schemas: Mapping[str, Schema], told: Described, samples: Mapping[str, Any]
 ) -> Iterator[tuple[str, Schema]]:  # fmt: skip
-    words = {one.name: one.words for one in told.fields}
+    # The words of `tags[]` are those of the array.
+    words = {one.name.removesuffix("[]"): one.words for one in told.fields}
     for media_type, schema in schemas.items():
         shown = {"example": samples[media_type]} if samples.get(media_type) else {}
         yield media_type, {"schema": _worded(schema, words)} | shown
@@ -133,7 +136,11 @@ def _answer(one: Operation, status: int) -> Schema:
         words = told if told.is_asked else Described(told.path, "", "", (), told.sample, {})
         content = dict(_content(one.answers, words, samples))
         meaning = "What was asked for." if told.is_asked else rules.STATUSES[200]
+        meaning = "Of a dry run: what would go." if one.accepted else meaning
         return {"description": meaning, "headers": headers(*RATE_HEADERS), "content": content}
+    if status == 202:
+        content = {"application/json": {"schema": one.accepted, "example": one.receipt}}
+        return {"description": rules.STATUSES[202], "headers": headers(*RATE_HEADERS), "content": content}
     if status == 304:
         return {"description": "It is still as it was with this ETag.", "headers": headers(*RATE_HEADERS)}
     return {"$ref": f"#/components/responses/{name_of(status)}"}

@@ -31,3 +31,6 @@ ORIGIN = parameter(
     is_required=True,
     example="https://shop.example",
 )
+GROWLYTICS_ID = parameter(
+    "growlytics_id", text(least=1), "The customer’s Growlytics ID.", where="path", example="019a5c3e8f281f0a77b3c2d4"
+)

@@ -29,7 +29,8 @@ class Operation:
 
     `described`: its words, its example and what it answers to that; they also give the fields of its bodies their
     words. `bodies` and `answers`: schemas by media type. `keys`: the kinds that it takes in the header. `statuses`:
-    those that it has beside 200 and those that all endpoints have. `is_open`: it takes no key, and has none but those.
+    those that it has beside 200 and those that all endpoints have. `accepted`: the schema of its 202, with which what it
+    answers by 200 is that to a dry run; `receipt` is its example. `is_open`: it takes no key, and has none but those.
     """
 
     described: Described
@@ -40,6 +41,8 @@ class Operation:
     statuses: Sequence[int] = ()
     method: str = "post"
     is_open: bool = False
+    accepted: Schema = field(default_factory=dict)
+    receipt: Mapping[str, Any] = field(default_factory=dict)
 
 
 def as_json(schema: Schema) -> dict[str, Schema]:

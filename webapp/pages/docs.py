@@ -16,9 +16,11 @@ from webapp.reference import rules, samples
 
 door = Blueprint("docs", __name__)
 
+_IN_REFERENCE = {openapi.braced(path): path for path in reference.ENDPOINTS}
+
 
 class Shown(NamedTuple):
-    """An endpoint as the page shows it. `id`: the anchor of its part of the page."""
+    """An endpoint as the page shows it. `id`: the anchor of its part of the page; `in_reference`: its path there."""
 
     id: str
     method: str
@@ -30,7 +32,7 @@ class Shown(NamedTuple):
     bodies: list[tuple[str, list[Row], str]]
     answers: list[tuple[str, list[Row], str]]
     refusals: list[tuple[int, str]]
-    is_in_reference: bool
+    in_reference: str
 
 
 @door.get("/openapi.json")
@@ -83,7 +85,7 @@ def _shown(path: str, method: str, told: dict[str, Any]) -> Shown:
         bodies=_contents(told.get("requestBody", {})),
         answers=_contents(responses["200"]),
         refusals=[(int(status), _meaning(int(status), one)) for status, one in responses.items() if status != "200"],
-        is_in_reference=path in reference.ENDPOINTS,
+        in_reference=_IN_REFERENCE.get(path, ""),
     )
 
 

@@ -52,7 +52,7 @@ def endpoint(path: str) -> str:
 def try_it(path: str) -> ResponseReturnValue:
     """What the endpoint would do with the body of the form: nothing is stored."""
     described = _found(path)
-    if described.is_asked:  # there is no dry run of a question
+    if described.path not in api.ENDPOINTS:  # there is no dry run of a question, nor a form for what removes
         abort(404)
     body = request.form.get("body", "").replace("\r\n", "\n")
     house: House = current_app.extensions["house"]
@@ -108,6 +108,7 @@ def _code(described: Described, language: str, usable: list[ApiKey]) -> str:
         f"reference/samples/{'asked/' if described.is_asked else ''}{language}.txt",
         url=f"{_host()}{described.asks or described.path}",
         body=samples.as_python(body) if language == "python" else samples.as_json(body),
+        is_file=described.is_file,
         origin=allowed.replace("*", "www") if described.is_for_browsers else None,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from webapp.reference import asked, clients, readers, servers
+from webapp.reference import asked, clients, privacy, readers, servers
 from webapp.reference.shapes import Described
 
 GROUPS: Mapping[str, Sequence[Described]] = {
@@ -10,5 +10,6 @@ GROUPS: Mapping[str, Sequence[Described]] = {
     "Mobile apps": clients.MOBILE,
     "Browsers": clients.BROWSER,
     "Reading": (*asked.READING, *readers.ENDPOINTS),
+    "Privacy": privacy.ENDPOINTS,
 }
 ENDPOINTS = {one.path: one for group in GROUPS.values() for one in group}

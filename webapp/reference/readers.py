@@ -7,8 +7,8 @@ from webapp.api import answers, profiles, timelines
 from webapp.api.questions import MOST, USUAL
 from webapp.reference.shapes import Described, Field, optional
 
-_ID = "019a5c3e8f281f0a77b3c2d4"
-_AT = 1_790_000_000_000
+ID = "019a5c3e8f281f0a77b3c2d4"
+AT = 1_790_000_000_000
 _OF_PATH = Field("growlytics_id", "string", "In the path: any Growlytics ID of the person, also a merged one.")
 _LIMIT = optional("limit", "number", f"How many, from 1 to {MOST}; {USUAL} without it.")
 _CURSOR = optional("cursor", "string", "`next` of the answer before.")
@@ -28,20 +28,20 @@ _NOTES = (
 )
 
 _BASICS: dict[str, Any] = {
-    "growlyticsId": _ID,
+    "growlyticsId": ID,
     "id": "1001",
     "status": "registered",
     "name": "Asha Rao",
     "email": "asha@example.com",
     "mobile": "9919211112",
-    "createdAt": _AT,
-    "firstSeenAt": _AT,
-    "lastSeenAt": _AT,
+    "createdAt": AT,
+    "firstSeenAt": AT,
+    "lastSeenAt": AT,
 }
 _PLACE = {"country": "IN", "region": "Maharashtra", "city": "Mumbai"}
 _VISIT = {
-    "startedAt": _AT,
-    "endedAt": _AT,
+    "startedAt": AT,
+    "endedAt": AT,
     "events": 3,
     "page": "https://shop.example/",
     "referrer": None,
@@ -54,7 +54,7 @@ _PROFILE = _BASICS | {
     "merged": ["019a5c3e8f281f0a77b3c2d5"],
     "tags": ["vip"],
     "acquisition": {"first": _VISIT, "last": _VISIT},
-    "places": [_PLACE | {"firstAt": _AT, "lastAt": _AT}],
+    "places": [_PLACE | {"firstAt": AT, "lastAt": AT}],
     "devices": [
         {
             "did": "0123456789abcdef",
@@ -63,8 +63,8 @@ _PROFILE = _BASICS | {
             "isApp": False,
             "isBot": False,
             "takesPush": False,
-            "firstAt": _AT,
-            "lastAt": _AT,
+            "firstAt": AT,
+            "lastAt": AT,
         }
     ],
     "attributes": [
@@ -72,8 +72,8 @@ _PROFILE = _BASICS | {
             "name": "City",
             "type": "string",
             "value": "Mumbai",
-            "reportedAt": _AT,
-            "receivedAt": _AT,
+            "reportedAt": AT,
+            "receivedAt": AT,
             "source": "/track/user",
             "key": "Shop backend",
         }
@@ -126,7 +126,10 @@ _FIELDS = (
     optional("acquisition", "object", "Null without any visit."),
     *_of_visit("first", "The first visit."),
     *_of_visit("last", "The last visit, likewise."),
-    Field("places[]", "object", "Where visits came from, the latest first: `country`, `region`, `city`."),
+    Field("places[]", "object", "Where visits came from, the latest first."),
+    optional("places[].country", "string", "ISO 3166."),
+    optional("places[].region", "string", "Its name."),
+    optional("places[].city", "string", "Its name."),
     optional("places[].firstAt", "epoch ms", "When the first visit from there began; null where there are too many."),
     Field("places[].lastAt", "epoch ms", "When the last one ended."),
     Field("devices[].did", "string", f"The device’s id. The {devices.MOST} that were used last are told."),
@@ -187,7 +190,7 @@ ENDPOINTS = (
         (*_NOTES, _NOT_TRIED),
         is_asked=True,
         parameters=(_OF_PATH, _HIDDEN, _AFTER),
-        asks=f"/api/v1/customers/{_ID}",
+        asks=f"/api/v1/customers/{ID}",
     ),
     Described(
         "/api/v1/customers/<growlytics_id>/events",
@@ -210,13 +213,13 @@ ENDPOINTS = (
         ),
         _no_body,
         {
-            "growlyticsId": _ID,
+            "growlyticsId": ID,
             "events": [
                 {
-                    "id": f"{_AT}.3870172264910513",
+                    "id": f"{AT}.3870172264910513",
                     "name": "Purchased",
-                    "time": _AT,
-                    "receivedAt": _AT,
+                    "time": AT,
+                    "receivedAt": AT,
                     "attributes": [{"name": "Amount", "type": "number", "value": 732.23}],
                     "did": None,
                     "context": {},
@@ -241,7 +244,7 @@ ENDPOINTS = (
             _LIMIT,
             _CURSOR,
         ),
-        asks=f"/api/v1/customers/{_ID}/events?name=Purchased&limit=10",
+        asks=f"/api/v1/customers/{ID}/events?name=Purchased&limit=10",
     ),
     Described(
         "/api/v1/customers",
@@ -263,7 +266,7 @@ ENDPOINTS = (
         _no_body,
         {
             "customers": [_BASICS | {"events": 3, "attributes": {"City": "Mumbai"}}],
-            "next": f"{_AT}.17",
+            "next": f"{AT}.17",
             "stopped": None,
         },
         (
@@ -312,8 +315,8 @@ ENDPOINTS = (
                     "id": 7,
                     "name": "In Mumbai",
                     "query": "where=City+%3D+Mumbai",
-                    "createdAt": _AT,
-                    "count": {"number": 1200, "kind": "about", "at": _AT},
+                    "createdAt": AT,
+                    "count": {"number": 1200, "kind": "about", "at": AT},
                 }
             ],
             "next": None,
@@ -342,8 +345,8 @@ ENDPOINTS = (
                     "name": "City",
                     "type": "string",
                     "description": None,
-                    "firstAt": _AT,
-                    "lastAt": _AT,
+                    "firstAt": AT,
+                    "lastAt": AT,
                     "isHidden": False,
                 }
             ],
@@ -374,7 +377,7 @@ ENDPOINTS = (
         _no_body,
         {
             "events": [
-                {"name": "Purchased", "description": "An order", "firstAt": _AT, "lastAt": _AT, "isHidden": False}
+                {"name": "Purchased", "description": "An order", "firstAt": AT, "lastAt": AT, "isHidden": False}
             ],
             "next": None,
         },
