@@ -29,8 +29,8 @@ class Operation:
 
     `described`: its words, its example and what it answers to that; they also give the fields of its bodies their
     words. `bodies` and `answers`: schemas by media type. `keys`: the kinds that it takes in the header. `statuses`:
-    those that it has beside 200 and those that all endpoints have. `accepted`: the schema of its 202, with which what it
-    answers by 200 is that to a dry run; `receipt` is its example. `is_open`: it takes no key, and has none but those.
+    those that it has beside 200 and those that all endpoints have. `accepted`: the schema of its 202; what it
+    answers by 200 is then of a dry run; `receipt` is its example. `is_open`: it takes no key, and has none but those.
     """
 
     described: Described

@@ -12,8 +12,8 @@ _OF_PATH = Field("growlytics_id", "string", "In the path: the customer’s Growl
 _WHAT_STAYS = "What goes and what stays is in the documentation, in `docs/privacy.md`."
 _NOTES = (
     "It takes a server key, in the header `x-growlytics-key`.",
-    "The answer is a 202 with the receipt as it stands: from then on nobody finds the person by what was taken, and the "
-    "rest is removed in the background. `GET /api/v1/erasures/<erasure_id>` tells when it is done.",
+    "The answer is a 202 with the receipt as it stands: from then on nobody finds the person by what was taken, and "
+    "the rest is removed in the background. `GET /api/v1/erasures/<erasure_id>` tells when it is done.",
     "A request that comes again with its `Idempotency-Key` gets the receipt of the first one.",
     "The samples are dry runs, which answer 200. Leave out `?dry_run=1` to do it.",
 )
