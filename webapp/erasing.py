@@ -33,6 +33,8 @@ from webapp.models import (
     Event,
     EventCount,
     IdempotencyKey,
+    ImportFailure,
+    KeptVisit,
     RefusedPayload,
     RefusedReason,
     Visit,
@@ -202,6 +204,7 @@ class _Work:
             for table, key, texts in (
                 (Event, (Event.reported_at, Event.id), ("attributes", "context")),
                 (Visit, (Visit.started_at, Visit.device_id), ("entry", "exit_page")),
+                (KeptVisit, (KeptVisit.started_at, KeptVisit.device_id), ("entry", "exit_page")),
             ):
                 for rows in self._parts(table, key, table.customer_id == customer_id, _A_STEP):
                     found = [(row, self._blotted(row, texts)) for row in rows]
@@ -269,6 +272,11 @@ class _Work:
             keys = [row.key for row in rows if self._is_in_answer(row)]
             if keys:
                 self._do(partial(self._forget_answers, keys))
+        failures = ImportFailure.workspace_id == self._workspace.id
+        for rows in self._parts(ImportFailure, (ImportFailure.import_id, ImportFailure.row), failures, _A_STEP):
+            found = [(row.import_id, row.row) for row in rows if self._blotter.finds_in_body(row.reasons.encode())]
+            if found:
+                self._do(partial(self._silence_failures, found))
 
     def _is_mentioned_in(self, row: RefusedPayload) -> bool:
         details = orjson.loads(row.details)
@@ -290,6 +298,13 @@ class _Work:
         session.execute(select(RefusedReason.id).where(*is_one).order_by(RefusedReason.id).with_for_update()).all()
         session.execute(update(RefusedReason).where(*is_one).values(words="", sample=""))
         return len(ids)
+
+    def _silence_failures(self, found: Sequence[tuple[int, int]], session: Session, _: Counter[str]) -> int:
+        """Take the values out of what was told of imported rows; their files go a few days later by themselves."""
+        is_one = tuple_(ImportFailure.import_id, ImportFailure.row).in_(found)
+        words = json.dumps([[None, "of somebody who was erased"]])
+        session.execute(update(ImportFailure).where(is_one).values(reasons=words))
+        return len(found)
 
     def _is_in_answer(self, row: IdempotencyKey) -> bool:
         return self._blotter.finds(row.key) or (row.answer != "[]" and self._blotter.finds_in(json.loads(row.answer)))

@@ -25,6 +25,7 @@ from webapp.models import (
     Device,
     DeviceLogin,
     IgnoredValue,
+    KeptVisit,
     Merge,
     Note,
     SearchTerm,
@@ -136,10 +137,11 @@ def _used(ids: Sequence[int]) -> Any:
     logins = select(DeviceLogin.device_id).where(DeviceLogin.customer_id.in_(ids))
     stretches = select(Customer.device_id).where(Customer.id.in_(ids), Customer.device_id.is_not(None))
     visits = select(Visit.device_id).where(Visit.customer_id.in_(ids))
+    kept = select(KeptVisit.device_id).where(KeptVisit.customer_id.in_(ids))
     values = select(AttributeValue.device_id).where(
         AttributeValue.customer_id.in_(ids), AttributeValue.device_id.is_not(None)
     )
-    return logins.union(stretches, visits, values)
+    return logins.union(stretches, visits, kept, values)
 
 
 def devices(session: Session, ids: Sequence[int]) -> tuple[list[Device], list[Device]]:
@@ -151,6 +153,7 @@ def devices(session: Session, ids: Sequence[int]) -> tuple[list[Device], list[De
         (DeviceLogin.device_id, DeviceLogin.customer_id),
         (Customer.device_id, Customer.id),
         (Visit.device_id, Visit.customer_id),
+        (KeptVisit.device_id, KeptVisit.customer_id),
     )
     for device_id, owner in columns:
         query = select(device_id).where(device_id.in_(device_ids), owner.is_not(None), owner.not_in(ids))
@@ -239,6 +242,7 @@ def _drop(session: Session, workspace_id: int, ids: Sequence[int], removed: Coun
             ("notes", Note.customer_id),
             ("tags", Tag.customer_id),
             ("ignored_values", IgnoredValue.customer_id),
+            ("visits", KeptVisit.customer_id),
             ("", Tally.customer_id),
         ):
             done: Any = session.execute(delete(column.class_).where(column.in_(some)))

@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["device_id"], ["devices.id"], name="fk_kept_visits_device_id_devices"),
         sa.PrimaryKeyConstraint("customer_id", "started_at", "device_id", name="pk_kept_visits"),
     )
+    op.create_index("ix_kept_visits_device_id", "kept_visits", ["device_id"])
     op.create_table(
         "sweeps",
         sa.Column("workspace_id", ID, nullable=False),

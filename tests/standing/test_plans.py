@@ -84,11 +84,11 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     assert submit(browser, "/login", email="alice@shop.example", password=PASSWORD).status_code == 302
     with plans.captured(database.engine) as statements:
         _read(database, browser)
-        _ask(database, browser, read_key)
         _ingest(browser, key)
         _write(database, browser)
         _send_as_browser(browser, browser_key)
         _sweep(database, browser, workspace_id)
+        _ask(database, browser, read_key)
     yield Place(database, browser, key, statements)
     database.engine.dispose()
 

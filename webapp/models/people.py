@@ -170,6 +170,7 @@ class KeptVisit(Base):
     """
 
     __tablename__ = "kept_visits"
+    __table_args__ = (Index("ix_kept_visits_device_id", "device_id"),)
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True)
     started_at: Mapped[Millis] = mapped_column(primary_key=True)

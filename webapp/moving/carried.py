@@ -21,9 +21,11 @@ from webapp.models import (
     Device,
     DeviceLogin,
     DictionaryEntry,
+    ErasedIdentifier,
     Event,
     IdempotencyKey,
     IgnoredValue,
+    KeptVisit,
     Merge,
     Note,
     PinnedAttribute,
@@ -101,6 +103,7 @@ WORKSPACE = Kind(
     (
         "name", "time_zone", "default_region", "placeholder_ids", "merges_a_day", "keeps_addresses", "allowed_origins",
         "order_event", "amount_attribute", "created_at", "keeps_refused", "requires_second_factor", "masking",
+        "retention_days", "erasure_secret", "lets_erased_return",
     ),
     left={
         "id": _OTHER_ID,
@@ -130,6 +133,7 @@ CUSTOMER = Kind(
     (
         "growlytics_id", "system_id", "since_at", "created_at", "own_event_count", "merging_stopped_at",
         "merges_count_from", "name", "email", "mobile", "first_seen_at", "last_seen_at", "event_count", "is_bot",
+        "pruned_from_at", "pruned_until_at", "has_pruned",
     ),
     {"device_id": "device"},
     left={
@@ -166,6 +170,8 @@ KINDS = (
         left={"id": _OTHER_ID, "workspace_id": _OTHER_WORKSPACE}
         | dict.fromkeys(("position", "round", "found", "worker", "leased_until"), "of one that is under way"),
     ),
+    # By hashes, of which the workspace has the key: those who were erased don't come back in the new place either.
+    Kind("erased", ErasedIdentifier, ("hash", "kind", "erased_at"), left={"workspace_id": _OTHER_WORKSPACE}),
     Kind("pin", PinnedAttribute, ("name", "pinned_at"), left={"workspace_id": _OTHER_WORKSPACE}),
     Kind(
         "segment",
@@ -236,6 +242,16 @@ KINDS = (
         texts={"entry": dict, "place": dict},
     ),
     Kind(
+        "kept_visit",
+        KeptVisit,
+        (
+            "started_at", "ended_at", "event_count", "entry_at", "entry", "exit_at", "exit_page", "place_at", "place",
+        ),
+        {"customer_id": "customer", "device_id": "device"},
+        by="customer_id",
+        texts={"entry": dict, "place": dict},
+    ),
+    Kind(
         "ignored",
         IgnoredValue,
         ("event_name", "name", "received", "expected", "sample", "count", "last_at"),
@@ -282,6 +298,11 @@ STAYING = {
     "throttles": "of those who sign in here",
     "audit": "of this installation; it has an export of its own",
     "arrivals": "the newest events as they came, of the last days at most",
+    "sweeps": "how far retention has come; it begins anew",
+    "erasures": "receipts of what was done here: download them before moving",
+    "imports": "files are imported where they were uploaded; what came of them travels",
+    "import_chunks": "as imports",
+    "import_failures": "as imports",
     "refused_reasons": "kept for 30 days at most, and named by the keys that stay behind: replay it before moving",
     "refused_payloads": "as refused_reasons",
     "refused_hours": "as refused_reasons",

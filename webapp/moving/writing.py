@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from webapp import clock
 from webapp.db import Database
 from webapp.filters import instant
-from webapp.models import Customer, Device, Merge, Note, Tag, TypeChange, User
+from webapp.models import Customer, Device, Erasure, Merge, Note, Tag, TypeChange, User
 from webapp.moving import FORMAT, VERSION, UnderWayError
 from webapp.moving.carried import KINDS, Kind
 from webapp.moving.order import Numbers
@@ -37,7 +37,7 @@ def pieces(database: Database, workspace_id: int, until: float | None = None) ->
     piece, TooSlowError.
     """
     with database.snapshot() as session:
-        _refuse_change(session, workspace_id)
+        _refuse_what_is_under_way(session, workspace_id)
         yield _line({"kind": "head", "format": FORMAT, "version": VERSION, "product": version("customer-profiles")} | {
             "created_at": instant(clock.now())
         })  # fmt: skip
@@ -59,11 +59,14 @@ def compressed(plain: Iterable[bytes]) -> Iterator[bytes]:
     yield packing.flush()
 
 
-def _refuse_change(session: Session, workspace_id: int) -> None:
+def _refuse_what_is_under_way(session: Session, workspace_id: int) -> None:
     is_open = (TypeChange.workspace_id == workspace_id) & TypeChange.ended_at.is_(None)
     name = session.scalar(select(TypeChange.name).where(is_open).limit(1))
     if name is not None:
         raise UnderWayError(f"the type of “{name}” is being changed at the moment; export when that is done")
+    is_open = (Erasure.workspace_id == workspace_id) & Erasure.ended_at.is_(None)
+    if session.scalar(select(Erasure.id).where(is_open).limit(1)) is not None:
+        raise UnderWayError("somebody is being archived or erased at the moment; export when that is done")
 
 
 def _line(told: dict[str, Any]) -> bytes:
