@@ -11,6 +11,8 @@ from webapp import background
 from webapp.background import Background
 from webapp.db import Database
 
+PATIENCE = 60  # seconds
+
 
 def _work(answers: list[bool | Exception], ended: threading.Event) -> Callable[[Database], bool]:
     def work(_: Database) -> bool:
@@ -36,7 +38,7 @@ def test_works_until_nothing_is_left(
     left, ended = list(answers), threading.Event()
     one = Background("testing", shop.database, _work(left, ended))
     one.wake()
-    assert ended.wait(5)
+    assert ended.wait(PATIENCE)
     assert not left
 
 
@@ -48,15 +50,15 @@ def test_works_again_after_it_failed_and_for_whoever_calls_while_it_works(shop: 
         seen.append(threading.current_thread().name)
         if len(seen) == 1:
             begun.set()
-            go_on.wait(5)
+            go_on.wait(PATIENCE)
             raise ValueError("a fault of ours")
         ended.set()
         return False
 
     one = Background("testing", shop.database, work)
     one.wake()
-    assert begun.wait(5)
+    assert begun.wait(PATIENCE)
     one.wake()
     go_on.set()
-    assert ended.wait(5)
+    assert ended.wait(PATIENCE)
     assert seen == ["testing", "testing"]

@@ -322,7 +322,7 @@ def test_other_programs_refuse_a_restore(database: Path, tmp_path: Path) -> None
         assert shell.stdout.readline() == b"[]\n"
         with _nothing_changes(database.parent), pytest.raises(OccupiedError, match="another program has"):
             restore.restore(copy, database)
-        shell.communicate(timeout=30)
+        shell.communicate(timeout=120)
     restore.restore(copy, database)
 
 

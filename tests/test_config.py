@@ -323,7 +323,7 @@ def test_processes_that_start_together_agree_on_one_secret_key() -> None:
         assert racer.stdin is not None
         racer.stdin.write(b"\n")
         racer.stdin.flush()
-    keys = {racer.communicate(timeout=30)[0] for racer in racers}
+    keys = {racer.communicate(timeout=120)[0] for racer in racers}
     assert len(keys) == 1
     assert keys.pop().strip()
 

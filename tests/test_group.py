@@ -19,7 +19,7 @@ from webapp.ingest.retries import Outcome, Retry
 from webapp.models import Customer, Event
 
 SOURCE = Source("/test")
-PATIENCE = 30  # seconds
+PATIENCE = 60  # seconds
 
 
 def _event(name: str = "Viewed", number: int = 0, who: str = "u1") -> EventRecord:

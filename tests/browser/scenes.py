@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
+from tests.browser.waiting import LONG_PATIENCE
 from tests.visitors import CHROME, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell
 from tests.world import Shop
 from webapp import audit, demo, invitations, keys, notes, resets, segments, tags, users
@@ -132,10 +133,15 @@ def _website(shop: Shop, name: str) -> None:
             keys.create(session, shop.workspace.id, one, "browser")
 
 
+# What htmx fetches into a box that is opened is marked until it has come.
 _UNFOLD = """(most) => {
     const opened = {};
     for (const one of document.querySelectorAll("details")) {
         opened[one.className] = (opened[one.className] ?? 0) + 1;
+        if (opened[one.className] <= most && !one.open && one.matches("[hx-get]")) {
+            one.dataset.coming = "";
+            one.addEventListener("htmx:afterRequest", () => delete one.dataset.coming, { once: true });
+        }
         one.open = opened[one.className] <= most;
     }
 }"""
@@ -236,13 +242,17 @@ def _token(shop: Shop, rule: Rule) -> str:
         return invitations.invite(session, shop.workspace.id, "viewer")
 
 
+def unfold(page: Page, most: int = 1000) -> None:
+    """Unfold what a page has folded away, so many of the same kind, and wait for what comes by that."""
+    page.evaluate(_UNFOLD, most)
+    expect(page.locator("details[data-coming]")).to_have_count(0, timeout=LONG_PATIENCE)
+
+
 def open_pages(page: Page, shop: Shop, most: int = 1000) -> Iterator[str]:
     """Open one page of HTML after the other, with what it has folded away unfolded: so many of the same kind."""
     for path in addresses(shop):
         answer = page.request.get(path, max_redirects=0)
         if not 300 <= answer.status < 400 and "text/html" in answer.headers["content-type"]:
             page.goto(path)
-            page.evaluate(_UNFOLD, most)
-            if page.locator("details[hx-get]").count():
-                page.wait_for_load_state("networkidle")
+            unfold(page, most)
             yield path

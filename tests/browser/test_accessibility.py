@@ -54,6 +54,7 @@ def _violations(page: Page, options: dict[str, Any]) -> list[str]:
 
 def _violations_in_both_themes(page: Page) -> list[str]:
     found = []
+    page.wait_for_load_state()
     for theme, options in THEMES.items():
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         found += [f"{theme} {page.viewport_size} {page.url} {one}" for one in _violations(page, options)]
@@ -95,11 +96,13 @@ def test_axe_finds_nothing_in_faults_and_dialogs(page: Page, shop: Shop) -> None
     page.goto("/settings/workspace")
     page.get_by_label("Visitors merged").fill("many")
     page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Give a whole number")).to_be_visible()
     found = _violations_in_both_themes(page)
     page.goto("/settings/account")
     page.get_by_label("Current password").fill("wrong")
     page.get_by_label("New password").fill("an entirely new secret")
     page.get_by_role("button", name="Change password").click()
+    expect(page.locator("#current-fault")).to_be_visible()
     found += _violations_in_both_themes(page)
     page.goto("/settings/keys")
     page.get_by_label("Name of the new key").fill("Backend")
@@ -162,6 +165,7 @@ def test_axe_finds_nothing_in_the_demonstration_shop(page: Page, shop: Shop, siz
     page.get_by_role("button", name="Anna Berg").click()
     expect(page.get_by_role("heading", name="Welcome, Anna Berg")).to_be_visible()
     page.get_by_role("button", name="Stop telling what I do").click()
+    expect(page.get_by_role("status")).to_contain_text("Nothing is told")
     found += _violations_in_both_themes(page)
     scenes.empty(shop)
     assert not found, "\n\n".join(found)

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, Route, ViewportSize, expect
 
 from tests.browser import scenes
 from tests.browser.conftest import DESK, NOON, ON_SQLITE, PHONE, Backend
+from tests.browser.waiting import opened, until
 from tests.world import Shop
 
 pytestmark = ON_SQLITE  # pages behave the same with both engines
@@ -15,6 +16,8 @@ pytestmark = ON_SQLITE  # pages behave the same with both engines
 SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 ERROR_PAGE = "<main><h1>The database can't be reached</h1><p>Nothing is lost.</p></main>"
 # What the browser itself counts as a shift of the layout, over the life of a page: the sum of its scores.
+_LINE_COMES_AFTER = """document.getAnimations({ subtree: true })
+    .find((one) => one.animationName === "appear").effect.getTiming().delay"""
 SHIFTS = """
 window.shifted = 0;
 new PerformanceObserver((list) => { for (const one of list.getEntries()) window.shifted += one.value; })
@@ -34,21 +37,11 @@ def _customers(backend: Backend) -> None:
 def _profile(page: Page) -> None:
     page.goto("/customers?q=A-1001")
     page.get_by_role("link", name="Asha Rao").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Asha Rao")
+    opened(page, "Asha Rao")
 
 
 def _search(page: Page, text: str) -> None:
     page.get_by_role("searchbox", name="Search customers").press_sequentially(text)
-
-
-def _held_back(page: Page, pattern: str, milliseconds: int) -> None:
-    """Answer such requests later."""
-
-    def hold(route: Route) -> None:
-        page.wait_for_timeout(milliseconds)
-        route.continue_()
-
-    page.route(re.compile(pattern), hold)
 
 
 def test_focus_and_what_is_typed_stay_while_results_come(page: Page) -> None:
@@ -73,22 +66,20 @@ def test_focus_stays_in_a_filter_that_is_swapped_itself(page: Page) -> None:
 def test_line_on_top_shows_only_when_an_answer_takes_long(page: Page) -> None:
     page.goto("/customers")
     assert _line(page) == "none"
-    _held_back(page, r"q=asha$", 900)
+    held: list[Route] = []
+    page.route(re.compile("q=asha$"), lambda route: held.append(route))  # noqa: PLW0108 - no builtin
     _search(page, "asha")
-    page.wait_for_selector(".htmx-request")
-    assert _opacity_of_line(page) == 0, "not before 200 ms"
-    page.wait_for_timeout(500)
-    assert _opacity_of_line(page) == 1
+    until(page, lambda: len(held) == 1)
+    assert _line(page) != "none"
+    assert page.evaluate(_LINE_COMES_AFTER) == 200  # ms
+    page.wait_for_function("() => getComputedStyle(document.documentElement, '::before').opacity === '1'")
+    held[0].continue_()
     expect(page.locator("#list")).to_contain_text("1 match")
     assert _line(page) == "none"
 
 
 def _line(page: Page) -> str:
     return str(page.evaluate("getComputedStyle(document.documentElement, '::before').content"))
-
-
-def _opacity_of_line(page: Page) -> float:
-    return float(page.evaluate("getComputedStyle(document.documentElement, '::before').opacity"))
 
 
 @SIZES
@@ -151,12 +142,12 @@ def test_back_and_reload_show_the_same_page(page: Page) -> None:
     expect(page.locator("#list")).to_contain_text("1 match")
     searched = page.locator("#list tbody").inner_text()
     page.reload()
-    assert page.locator("#list tbody").inner_text() == searched
+    expect(page.locator("#list tbody")).to_have_text(searched, use_inner_text=True)
     page.get_by_role("link", name="Asha Rao").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Asha Rao")
     page.go_back()
     expect(page.get_by_role("searchbox", name="Search customers")).to_have_value("asha")
-    assert page.locator("#list tbody").inner_text() == searched
+    expect(page.locator("#list tbody")).to_have_text(searched, use_inner_text=True)
 
 
 def _answers(status: int) -> Callable[[Route], None]:
@@ -228,10 +219,13 @@ def test_page_that_asks_by_itself_says_once_that_the_server_is_away(rough_page: 
     page = rough_page
     page.goto("/settings/website")
     page.get_by_role("button", name="Make a browser key").click()
+    page.wait_for_url("**/settings/website?key=*")
     backend.server.stop()
     box = page.get_by_role("alert")
     expect(box).to_contain_text("The server can’t be reached.")
-    page.wait_for_timeout(4500)
+    for _ in range(2):
+        with page.expect_event("requestfailed"):
+            pass
     expect(box).to_have_count(1)
     backend.server.start()
     expect(box).to_have_count(0)

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.conftest import DESK, NOON, ON_SQLITE, PHONE, Backend
+from tests.browser.waiting import opened
 
 pytestmark = ON_SQLITE  # a keyboard doesn't know which engine there is
 
@@ -32,16 +33,17 @@ def test_keys_lead_from_the_search_to_an_event_and_back(list_page: Page, size: V
     expect(page.locator("#list")).to_contain_text("2 matches")
     page.keyboard.press("Enter")
     expect(page.get_by_role("searchbox", name="Search customers")).not_to_be_focused()
+    page.wait_for_load_state()
     _go_over(page, "j", ["Asha Nair", "Asha Rao", "Asha Rao"])
     _go_over(page, "k", ["Asha Nair", "Asha Nair"])
     _go_over(page, "j", ["Asha Rao"])
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Asha Rao")
+    opened(page, "Asha Rao")
     _go_over(page, "j", ["Event 000", "Event 001", "Event 002"])
     page.keyboard.press("Enter")
-    opened = page.locator("details.event[open]")
-    expect(opened).to_contain_text("Event 002")
-    expect(opened.get_by_role("row", name="Amount")).to_be_visible()
+    event = page.locator("details.event[open]")
+    expect(event).to_contain_text("Event 002")
+    expect(event.get_by_role("row", name="Amount")).to_be_visible()
     _go_over(page, "j", ["Event 003"])
     page.go_back()
     expect(page.locator("#list")).to_contain_text("2 matches")
@@ -71,7 +73,7 @@ def test_keys_go_on_into_what_was_loaded_later(list_page: Page, size: ViewportSi
     page.set_viewport_size(size)
     page.goto("/customers?q=A-1001")
     page.get_by_role("link", name="Asha Rao").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Asha Rao")
+    opened(page, "Asha Rao")
     for number in range(70):
         if number == 50:
             expect(page.locator("details.event")).to_have_count(100)  # those below come as soon as one looks there
@@ -100,6 +102,7 @@ def test_keys_begin_at_what_is_read(list_page: Page) -> None:
     page.set_viewport_size(PHONE)
     page.goto("/customers?q=A-1001")
     page.get_by_role("link", name="Asha Rao").click()
+    opened(page, "Asha Rao")
     page.locator("summary", has_text="Event 030").evaluate("one => one.scrollIntoView({ block: 'center' })")
     page.keyboard.press("j")
     focused = page.locator("summary:focus")

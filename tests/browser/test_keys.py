@@ -11,6 +11,7 @@ from sqlalchemy import delete
 
 from tests.browser.conftest import DESK, ON_SQLITE, PHONE, Backend, signed_in
 from tests.browser.test_accessibility import _violations_in_both_themes
+from tests.browser.waiting import copied
 from tests.world import Shop
 from webapp import clock, keys
 from webapp.models import ApiKey
@@ -31,7 +32,7 @@ def _status(backend: Backend, key: str) -> int:
     body = json.dumps({"id": "1001", "attributes": {}}).encode()
     request = urllib.request.Request(f"{backend.url}/track/user", body, {"x-growlytics-key": key})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -46,10 +47,12 @@ def _make(page: Page, name: str) -> str:
 
 def _shown(page: Page) -> str:
     expect(page.locator(".highlight")).to_contain_text("is made")
+    page.wait_for_load_state()
     return page.locator(".highlight .copyable .mono").first.inner_text()
 
 
 def _is_as_wide_as_its_window(page: Page, size: ViewportSize) -> bool:
+    page.wait_for_load_state()
     return bool(page.evaluate("document.documentElement.scrollWidth") <= size["width"])
 
 
@@ -58,8 +61,7 @@ def test_key_is_made_copied_rotated_limited_and_revoked(page: Page, backend: Bac
     page.set_viewport_size(size)
     page.on("dialog", lambda dialog: dialog.accept())
     key = _make(page, "Tills")
-    page.get_by_role("button", name="Copy the key").click()
-    assert page.evaluate("navigator.clipboard.readText()") == key
+    assert copied(page, "Copy the key") == key
     assert _status(backend, key) == 200
     page.get_by_role("link", name="Rotate Tills").click()
     page.get_by_label("This key ends").select_option("in 7 days")
@@ -109,6 +111,7 @@ def test_browser_key_is_rotated_and_the_snippet_follows(page: Page, shop: Shop) 
     page.get_by_label("Name of the new key").fill("Blog")
     page.get_by_role("radio", name="Browser sends").check()
     page.get_by_role("button", name="Create key").click()
+    page.wait_for_url("**/settings/website?key=*")
     first = page.locator(".snippet pre").inner_text()
     page.goto(PAGE)
     page.get_by_role("link", name="Rotate Blog").click()
@@ -127,6 +130,7 @@ def test_axe_finds_nothing_on_the_pages_of_keys(page: Page, shop: Shop, size: Vi
     page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true })")
     found = _violations_in_both_themes(page)
     page.get_by_role("link", name=re.compile("^Rotate K+$")).click()
+    expect(page.get_by_role("button", name="Rotate key")).to_be_visible()
     found += _violations_in_both_themes(page)
     page.get_by_role("button", name="Rotate key").click()
     _shown(page)

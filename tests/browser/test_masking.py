@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from tests.browser.conftest import DESK, NOON, ON_SQLITE, PHONE, Backend
 from tests.browser.test_accessibility import _violations_in_both_themes
+from tests.browser.waiting import opened
 from tests.world import Shop
 from webapp.models import AuditEntry, Membership, Workspace
 
@@ -35,6 +36,7 @@ def _shows_and_hides(page: Page, shop: Shop) -> None:
     page.get_by_role("link", name="Asha Rao").click()
     summary = page.locator("#summary")
     expect(summary).to_contain_text("•••••••• 10")
+    page.wait_for_load_state()
     assert EMAIL not in page.content()
     page.get_by_role("button", name="Show e-mail and mobile").click()
     expect(summary).to_contain_text(EMAIL)
@@ -66,6 +68,7 @@ def test_axe_finds_nothing_where_they_are_masked(page: Page, size: Any) -> None:
     found = _violations_in_both_themes(page)
     page.goto("/customers?q=A-1")
     page.get_by_role("link", name="Asha Rao").click()
+    opened(page, "Asha Rao")
     found += _violations_in_both_themes(page)
     page.get_by_role("button", name="Show e-mail and mobile").click()
     expect(page.locator("#summary")).to_contain_text(EMAIL)

@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import Backend, sign_in
+from tests.browser.conftest import Backend, signed_in
 
 NOON = 1_773_144_000_000  # 2026-03-10 12:00 UTC
 DAY = 86_400_000
@@ -31,8 +31,11 @@ def asha(backend: Backend, page: Page) -> str:
     return (page.get_by_role("link", name="Asha Rao").get_attribute("href") or "").partition("?")[0]
 
 
-def _names(page: Page) -> list[str]:
-    return page.locator("#attributes th .attribute-name > span").all_inner_texts()
+def _expect_first(page: Page, names: list[str]) -> None:
+    """Wait until these attributes stand first."""
+    found: Locator = page.locator("#attributes th .attribute-name > span")
+    for place, name in enumerate(names):
+        expect(found.nth(place)).to_have_text(name)
 
 
 def test_attribute_is_pinned_without_moving_the_page(window: Page, asha: str) -> None:
@@ -45,12 +48,12 @@ def test_attribute_is_pinned_without_moving_the_page(window: Page, asha: str) ->
     window.keyboard.press("Enter")
     expect(window.get_by_role("button", name="Unpin Detail 20")).to_be_focused()
     assert abs(window.evaluate("scrollY") - before) < 2
-    assert _names(window)[:2] == ["Detail 20", "name"]
+    _expect_first(window, ["Detail 20", "name"])
     window.get_by_role("button", name="Pin Age", exact=True).click()
     expect(window.locator("#attributes table").first.locator("th")).to_have_count(2)
     expect(window).to_have_url(re.compile(rf"{asha}$"))
     window.reload()
-    assert _names(window)[:3] == ["Detail 20", "Age", "name"]
+    _expect_first(window, ["Detail 20", "Age", "name"])
     window.get_by_role("button", name="Unpin Detail 20").click()
     expect(window.get_by_role("heading", name="Pinned")).to_be_visible()
     expect(window.get_by_role("button", name="Unpin Detail 20")).to_have_count(0)
@@ -135,6 +138,7 @@ def test_profile_is_shown_as_of_a_day_and_as_of_now_again(window: Page, asha: st
     window.get_by_role("button", name="Show", exact=True).click()
     expect(window).to_have_url(re.compile(rf"{asha}\?as_of=2026-03-15$"))
     expect(window.locator("#as-of")).to_contain_text("As of 15 Mar 2026, 23:59")
+    window.wait_for_load_state()
     events = window.locator("details.event > summary strong")
     expect(events).to_have_text(["Early"])
     expect(window.get_by_text("None had been reported by then.")).to_be_visible()
@@ -161,30 +165,30 @@ def test_change_leads_to_the_profile_then(window: Page, asha: str, backend: Back
 
 
 def test_all_of_it_works_without_javascript(chromium: Browser, backend: Backend, asha: str) -> None:
-    context = chromium.new_context(base_url=backend.url, java_script_enabled=False)
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    sign_in(page)
-    page.goto(asha)
-    page.get_by_role("button", name="Pin Detail 20").click()
-    assert _names(page)[0] == "Detail 20"
-    page.get_by_label("A new tag").fill("VIP")
-    page.get_by_role("button", name="Add the tag").click()
-    page.get_by_label("A new note").fill("Called")
-    page.get_by_role("button", name="Add the note").click()
-    expect(page.locator(".tag")).to_contain_text("vip")
-    page.get_by_text("Edit").click()
-    page.get_by_label("Change the note").fill("Called twice")
-    page.get_by_role("button", name="Save the note").click()
-    expect(page.locator("#note-list li")).to_contain_text("Called twice")
-    page.get_by_role("button", name="Remove the tag vip").click()
-    page.get_by_role("button", name="Delete").click()
-    expect(page.locator(".tag, #note-list li")).to_have_count(0)
-    page.get_by_text("As of a date").click()
-    page.get_by_label("As of the end of this day").fill("2026-03-15")
-    page.get_by_role("button", name="Show", exact=True).first.click()
-    expect(page.locator("#as-of")).to_contain_text("As of 15 Mar 2026")
-    page.get_by_role("link", name="Back to now").click()
-    page.get_by_role("link", name="Show all 42 attributes").click()
-    expect(page.get_by_text("Detail 39")).to_be_visible()
-    context.close()
+    with signed_in(chromium, backend, java_script_enabled=False) as page:
+        page.goto(asha)
+        page.get_by_role("button", name="Pin Detail 20").click()
+        _expect_first(page, ["Detail 20"])
+        page.get_by_label("A new tag").fill("VIP")
+        page.get_by_role("button", name="Add the tag").click()
+        expect(page.locator(".tag")).to_contain_text("vip")
+        page.get_by_label("A new note").fill("Called")
+        page.get_by_role("button", name="Add the note").click()
+        expect(page.locator("#note-list li")).to_contain_text("Called")
+        expect(page.locator(".tag")).to_contain_text("vip")
+        page.get_by_text("Edit").click()
+        page.get_by_label("Change the note").fill("Called twice")
+        page.get_by_role("button", name="Save the note").click()
+        expect(page.locator("#note-list li")).to_contain_text("Called twice")
+        page.get_by_role("button", name="Remove the tag vip").click()
+        expect(page.locator(".tag")).to_have_count(0)
+        page.get_by_role("button", name="Delete").click()
+        expect(page.locator(".tag, #note-list li")).to_have_count(0)
+        page.get_by_text("As of a date").click()
+        page.get_by_label("As of the end of this day").fill("2026-03-15")
+        page.get_by_role("button", name="Show", exact=True).first.click()
+        expect(page.locator("#as-of")).to_contain_text("As of 15 Mar 2026")
+        page.get_by_role("link", name="Back to now").click()
+        page.wait_for_url(re.compile(rf"{asha}$"))
+        page.get_by_role("link", name="Show all 42 attributes").click()
+        expect(page.get_by_text("Detail 39")).to_be_visible()

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests import openid as providers
 from tests import server
-from tests.browser.conftest import DESK, EMAIL, PHONE, Backend
+from tests.browser.conftest import DESK, EMAIL, PHONE, Backend, visiting
 from tests.browser.test_accessibility import _violations_in_both_themes
 from tests.openid import Person, Provider
 from tests.server import LiveServer
@@ -35,11 +35,8 @@ def live_server(provider: Provider, tmp_path_factory: pytest.TempPathFactory) ->
 def visitor(request: pytest.FixtureRequest, chromium: Browser, backend: Backend) -> Iterator[Page]:
     """A browser in which nobody is signed in."""
     size, runs_scripts = request.param
-    context = chromium.new_context(base_url=backend.url, viewport=size, java_script_enabled=runs_scripts)
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    yield page
-    context.close()
+    with visiting(chromium, backend, viewport=size, java_script_enabled=runs_scripts) as page:
+        yield page
 
 
 def _agree(page: Page) -> None:
@@ -88,6 +85,7 @@ def test_axe_finds_nothing(page: Page, provider: Provider) -> None:
     page.goto("/login")
     found += _violations_in_both_themes(page)
     _agree(page)
+    page.wait_for_url("**/customers")
     page.goto("/settings/account")
     expect(page.locator("#linked")).to_contain_text("Unlink")
     found += _violations_in_both_themes(page)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import DESK, ON_SQLITE, PHONE, Backend, sign_in
+from tests.browser.conftest import DESK, ON_SQLITE, PHONE, Backend, signed_in
 from webapp import clock
 
 pytestmark = ON_SQLITE  # the page is the same with both engines
@@ -17,13 +17,8 @@ pytestmark = ON_SQLITE  # the page is the same with both engines
 def visitor(request: pytest.FixtureRequest, chromium: Browser, backend: Backend) -> Iterator[Page]:
     """A signed-in page."""
     size, has_scripts = request.param
-    viewport: ViewportSize = size
-    context = chromium.new_context(base_url=backend.url, java_script_enabled=has_scripts, viewport=viewport)
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    sign_in(page)
-    yield page
-    context.close()
+    with signed_in(chromium, backend, java_script_enabled=has_scripts, viewport=size) as page:
+        yield page
 
 
 @pytest.fixture
@@ -35,9 +30,9 @@ def _events(backend: Backend) -> None:
     backend.event("A-0", "Viewed", now)
 
 
-def _tile(page: Page, title: str) -> str:
+def _tile(page: Page, title: str) -> Locator:
     tile = page.locator(".tile", has=page.get_by_role("heading", name=title, exact=True))
-    return tile.locator("strong").inner_text()
+    return tile.locator("strong")
 
 
 @pytest.mark.usefixtures("_events")
@@ -46,10 +41,11 @@ def test_overview_leads_from_figures_to_the_people_behind_them(visitor: Page) ->
     page.goto("/customers")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Overview").click()
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-    assert (_tile(page, "Customers"), _tile(page, "New customers"), _tile(page, "Events")) == ("3", "3", "7")
+    for title, number in (("Customers", "3"), ("New customers", "3"), ("Events", "7")):
+        expect(_tile(page, title)).to_have_text(number)
     page.get_by_role("navigation", name="Days").get_by_role("link", name="7 days").click()
     page.wait_for_url("**/overview?days=7")
-    assert _tile(page, "Events") == "5"
+    expect(_tile(page, "Events")).to_have_text("5")
     page.get_by_role("link", name=re.compile("^Viewed")).click()
     expect(page.get_by_text("1 customer", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Asha Rao")).to_be_visible()
@@ -64,11 +60,12 @@ def test_days_of_ones_own_and_the_days_of_an_event(visitor: Page) -> None:
     page.get_by_label("To", exact=True).fill(str(today + timedelta(days=1)))
     page.get_by_role("button", name="Show").click()
     page.wait_for_url("**/overview?from=*&to=*")
-    assert _tile(page, "Events") == "8"
+    expect(_tile(page, "Events")).to_have_text("8")
     page.get_by_role("link", name="By name").click()
+    page.wait_for_url("**/overview/event?*")
     page.get_by_role("link", name=re.compile("^Purchased")).click()
     expect(page.get_by_role("heading", name="Purchased")).to_be_visible()
-    assert page.locator(".tile strong").inner_text() == "7"
+    expect(page.locator(".tile strong")).to_have_text("7")
     page.get_by_role("link", name="Customers who did this").click()
     expect(page.get_by_text("3 customers", exact=True)).to_be_visible()
 

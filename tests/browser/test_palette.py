@@ -5,7 +5,7 @@ from time import perf_counter
 import pytest
 from playwright.sync_api import Browser, Page, Request, ViewportSize, expect
 
-from tests.browser.conftest import DESK, NOON, ON_SQLITE, PHONE, Backend, sign_in
+from tests.browser.conftest import DESK, NOON, ON_SQLITE, PHONE, Backend, signed_in
 from tests.browser.payloads import ALL, CANARY, MARKS, SHORT
 
 pytestmark = ON_SQLITE  # a palette doesn't know which engine there is
@@ -149,12 +149,13 @@ def test_it_opens_and_closes_by_hand(page: Page, size: ViewportSize) -> None:
     page.wait_for_url("**/activity")
 
 
-def test_results_come_quickly(page: Page) -> None:
-    page.request.get("/go?q=asha")
+def test_results_come_quickly(page: Page, backend: Backend) -> None:
+    address = f"{backend.server.url}/go?q=asha"
+    page.request.get(address)
     times = []
-    for _ in range(5):
+    for _ in range(20):
         began = perf_counter()
-        assert page.request.get("/go?q=asha", headers={"HX-Request": "true", "HX-Target": "results"}).ok
+        assert page.request.get(address, headers={"HX-Request": "true", "HX-Target": "results"}).ok
         times.append(perf_counter() - began)
     assert min(times) < 0.1
 
@@ -178,15 +179,12 @@ def test_payloads_stay_texts_in_the_palette_and_the_feed(page: Page, backend: Ba
 
 @SIZES
 def test_palette_without_javascript(chromium: Browser, backend: Backend, size: ViewportSize) -> None:
-    context = chromium.new_context(base_url=backend.url, java_script_enabled=False, viewport=size)
-    page = context.new_page()
-    sign_in(page)
-    page.get_by_role("link", name="Go to").click()
-    page.get_by_label("Customer, page, segment or setting").fill("asha@")
-    page.get_by_role("button", name="Search", exact=True).click()
-    page.get_by_role("link", name="Asha Rao").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Asha Rao")
-    page.goto("/go?q=api")
-    page.locator("#results").get_by_role("link", name="API keys").click()
-    page.wait_for_url("**/settings/keys")
-    context.close()
+    with signed_in(chromium, backend, java_script_enabled=False, viewport=size) as page:
+        page.get_by_role("link", name="Go to").click()
+        page.get_by_label("Customer, page, segment or setting").fill("asha@")
+        page.get_by_role("button", name="Search", exact=True).click()
+        page.get_by_role("link", name="Asha Rao").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Asha Rao")
+        page.goto("/go?q=api")
+        page.locator("#results").get_by_role("link", name="API keys").click()
+        page.wait_for_url("**/settings/keys")

@@ -1,5 +1,6 @@
 """People who are invited, come, go from one workspace to another, and are signed out: in several browsers at once."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import DESK, EMAIL, ON_SQLITE, PHONE, Backend, signed_in
+from tests.browser.conftest import DESK, EMAIL, ON_SQLITE, PHONE, Backend, signed_in, visiting
 from tests.browser.test_accessibility import OPTIONS
+from tests.browser.waiting import copied
 from tests.world import PASSWORD, Shop
 from webapp import memberships, users, workspaces
 from webapp.models import Workspace
@@ -22,11 +24,8 @@ SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 @pytest.fixture
 def stranger(chromium: Browser, backend: Backend) -> Iterator[Page]:
     """A page of a browser in which nobody is signed in."""
-    context = chromium.new_context(base_url=backend.url)
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    yield page
-    context.close()
+    with visiting(chromium, backend) as page:
+        yield page
 
 
 @pytest.fixture
@@ -48,12 +47,11 @@ def _invite(page: Page, role: str, email: str = "") -> str:
     page.locator("#invitations select").select_option(role)
     page.get_by_role("button", name="Invite", exact=True).click()
     expect(page.get_by_role("heading", name="The invitation is made")).to_be_visible()
-    page.get_by_role("button", name="Copy the link").click()
-    copied: str = page.evaluate("navigator.clipboard.readText()")
-    return copied
+    return copied(page, "Copy the link")
 
 
 def _no_sideways(page: Page) -> None:
+    page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
 
 
@@ -93,6 +91,7 @@ def test_somebody_with_an_account_signs_in_and_joins(page: Page, stranger: Page,
     stranger.goto(link)
     expect(stranger.get_by_label("E-mail")).to_have_value(DORA)
     stranger.get_by_role("link", name="Sign in to accept").click()
+    stranger.wait_for_url(re.compile("/login"))
     stranger.get_by_label("E-mail").fill(EMAIL)
     stranger.get_by_label("Password").fill(PASSWORD)
     stranger.get_by_role("button", name="Sign in").click()
@@ -150,7 +149,7 @@ def test_page_of_a_workspace_that_was_left_in_another_tab_changes_nothing(
     tab.goto("/customers")
     tab.locator(".switcher summary").click()
     tab.get_by_role("button", name="Second shop").click()
-    tab.wait_for_url("**/customers")
+    expect(tab.locator(".switcher summary")).to_have_attribute("aria-label", "Workspace: Second shop")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="You are in another workspace now")).to_be_visible()
     list_page.get_by_role("searchbox", name="Search customers").fill("asha")
@@ -161,8 +160,8 @@ def test_switcher_works_without_scripts(plain_page: Page, second: Workspace) -> 
     plain_page.goto("/activity")
     plain_page.locator(".switcher summary").click()
     plain_page.get_by_role("button", name="Second shop").click()
-    plain_page.wait_for_url("**/activity")
     expect(plain_page.locator(".switcher summary")).to_contain_text("Second shop")
+    expect(plain_page).to_have_url(re.compile("/activity$"))
 
 
 @SIZES
@@ -172,7 +171,7 @@ def test_forgotten_password_by_an_administrators_link(page: Page, stranger: Page
     page.set_viewport_size(size)
     page.goto("/settings/people")
     page.get_by_role("button", name=f"New password for {DORA}").click()
-    link = page.get_by_role("status").locator(".copyable .mono").inner_text()
+    link = copied(page, "Copy the link")
     _no_sideways(page)
     stranger.goto(link)
     stranger.get_by_label("New password").fill("an entirely new secret")

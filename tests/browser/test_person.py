@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.scenes import unfold
+from tests.browser.waiting import opened
 from tests.visitors import CHROME, DAY, HOUR, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell, token, values
 from tests.world import Shop
 from webapp.ingest.changes import Change
@@ -142,6 +144,7 @@ def _merge(page: Page, meera: str) -> None:
     """Merge the tablet's visitor into Meera's profile, by search and preview."""
     page.goto("/customers?status=anonymous")
     page.get_by_role("link", name="Anonymous visitor").click()
+    page.wait_for_url("**/customers/*")
     visitor = page.url.split("/")[-1]
     page.goto(meera)
     page.get_by_role("link", name="Merge …").click()
@@ -182,6 +185,7 @@ def test_tab_left_open_on_a_merged_profile_goes_to_the_person(page: Page, shop: 
     shop.customer("u1", name="Meera")
     page.goto("/customers?status=anonymous")
     page.get_by_role("link", name="Anonymous visitor").click()
+    opened(page, "Anonymous visitor")
     tell(shop, login("phone", T0 + 1))
     page.get_by_text("By visit").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Meera")
@@ -197,8 +201,8 @@ def test_everything_works_without_javascript(plain_page: Page, meera: str) -> No
     plain_page.get_by_role("button", name="Show").first.click()
     expect(plain_page.locator("header.visit")).not_to_have_count(0)
     expect(plain_page.locator("#activities").get_by_text("City is Mumbai")).to_be_visible()
-    assert "by=visit" in plain_page.url
-    assert "show=change" in plain_page.url
+    expect(plain_page).to_have_url(re.compile("by=visit"))
+    expect(plain_page).to_have_url(re.compile("show=change"))
     row = plain_page.locator("#attributes tr", has_text="email")
     row.get_by_text("2 values so far").click()
     row.get_by_role("link", name="Show its history").click()
@@ -244,9 +248,7 @@ def test_no_page_is_wider_than_its_window(page: Page, meera: str, shop: Shop, sc
     for path in paths:
         page.set_viewport_size({"width": WIDTHS[0], "height": 800})
         page.goto(path)
-        for opened in page.locator("details").all():
-            opened.evaluate("element => element.open = true")
-        page.wait_for_load_state("networkidle")
+        unfold(page)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 800})
             assert _cut_off(page) == [], f"{path} at {width}"

@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.browser.conftest import DESK, ON_SQLITE, PHONE, Backend, sign_in
+from tests.browser.conftest import DESK, ON_SQLITE, PHONE, Backend
+from tests.browser.waiting import copied
 from tests.dumps import dump
 from tests.world import Shop
 from webapp.reference import ENDPOINTS
@@ -54,9 +55,9 @@ def test_language_is_chosen_without_losing_what_was_typed(page: Page) -> None:
     expect(page).to_have_url(re.compile(r"language=php$"))
     expect(page.get_by_label("Body")).to_have_value("something typed")
     page.get_by_role("link", name="Python").click()
-    page.get_by_role("button", name="Copy: Python").click()
+    python = copied(page, "Copy: Python")
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#samples pre").inner_text()
+    assert python == page.locator("#samples pre").inner_text()
     page.reload()
     expect(page.locator("#samples pre")).to_contain_text("urllib.request")
 
@@ -84,18 +85,14 @@ def test_no_page_is_wider_than_its_window(page: Page, size: ViewportSize) -> Non
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
-def test_trying_works_without_javascript(chromium: Browser, backend: Backend) -> None:
-    context = chromium.new_context(base_url=backend.url, java_script_enabled=False)
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    sign_in(page)
+def test_trying_works_without_javascript(plain_page: Page) -> None:
+    page = plain_page
     page.get_by_role("link", name="API reference").first.click()
     page.locator("#endpoints").get_by_role("link", name="/api/v1/batch").click()
     page.get_by_role("link", name="Node").click()
-    assert "await fetch(" in page.locator("#samples pre").inner_text()
+    expect(page.locator("#samples pre")).to_contain_text("await fetch(")
     page.get_by_label("Body").fill('{"changes": [{"type": "customer", "id": "1"}, {"type": "event"}]}')
     page.get_by_role("button", name="Try it").click()
     expect(page.locator("#answer")).to_contain_text("0 Customer created · customer 1, who is new")
     expect(page.locator("#answer")).to_contain_text("1 Change refused")
     expect(page.get_by_label("Body")).to_have_value(re.compile("changes"))
-    context.close()

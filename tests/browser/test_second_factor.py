@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 from sqlalchemy import update
 
-from tests.browser.conftest import DESK, EMAIL, ON_SQLITE, PHONE, Backend, signed_in
+from tests.browser.conftest import DESK, EMAIL, ON_SQLITE, PHONE, Backend, signed_in, visiting
 from tests.browser.test_accessibility import _violations_in_both_themes as violations
+from tests.browser.waiting import copied
 from tests.world import PASSWORD, Shop
 from webapp import clock
 from webapp.models import SecondFactor, Workspace
@@ -23,6 +24,8 @@ SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 
 def _secret(page: Page) -> str:
     """The key that the page shows, which the camera of a phone would read from the QR code."""
+    expect(page.get_by_label("Code that the app shows now")).to_be_visible()
+    page.wait_for_load_state()
     shown = page.locator(".copyable .mono").inner_text()
     return shown.replace(" ", "")
 
@@ -45,6 +48,7 @@ def _set_up(page: Page) -> tuple[str, list[str]]:
     page.get_by_label("Code that the app shows now").fill(_code(secret))
     page.get_by_role("button", name="Switch on").click()
     expect(page.get_by_role("heading", name="The second factor is on")).to_be_visible()
+    page.wait_for_load_state()
     return secret, page.locator(".recovery-codes").inner_text().split()
 
 
@@ -129,11 +133,15 @@ def test_axe_finds_nothing_on_its_pages_and_they_fit(page: Page, shop: Shop, siz
     look()
     page.get_by_label("Code that the app shows now").fill("wrong")
     page.get_by_role("button", name="Switch on").click()
+    expect(page.get_by_role("alert")).to_be_visible()
     look()
     page.get_by_label("Code that the app shows now").fill(_code(secret))
     page.get_by_role("button", name="Switch on").click()
+    expect(page.get_by_role("heading", name="The second factor is on")).to_be_visible()
     look()
     page.get_by_role("link", name="I have kept them").click()
+    expect(page.get_by_text("10 recovery codes left.")).to_be_visible()
+    page.wait_for_load_state()
     for summary in page.locator("details.more summary").all():
         summary.click()
     look()
@@ -143,10 +151,12 @@ def test_axe_finds_nothing_on_its_pages_and_they_fit(page: Page, shop: Shop, siz
     page.get_by_role("link", name="Use a recovery code").click()
     page.get_by_label("Recovery code").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
     look()
     for _ in range(5):
         page.get_by_label("Recovery code").fill("wrong")
-        page.get_by_role("button", name="Sign in").click()
+        with page.expect_navigation():
+            page.get_by_role("button", name="Sign in").click()
         if not page.get_by_label("Recovery code").is_visible():
             break
     expect(page.get_by_role("heading", name="Too many tries")).to_be_visible()
@@ -156,8 +166,7 @@ def test_axe_finds_nothing_on_its_pages_and_they_fit(page: Page, shop: Shop, siz
 
 def test_recovery_codes_are_copied_downloaded_and_printed(page: Page, shop: Shop) -> None:
     _, codes = _set_up(page)
-    page.get_by_role("button", name="Copy the codes").click()
-    assert page.evaluate("navigator.clipboard.readText()") == "\n".join(codes)
+    assert copied(page, "Copy the codes") == "\n".join(codes)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download as text").click()
     assert download.value.suggested_filename == "recovery-codes.txt"
@@ -196,15 +205,13 @@ def _let_require(shop: Shop, *, is_required: bool) -> None:
 
 @contextmanager
 def _led(chromium: Browser, backend: Backend, **options: Any) -> Iterator[Page]:
-    context = chromium.new_context(base_url=backend.url, **options)
-    page = context.new_page()
-    page.goto("/login")
-    page.get_by_label("E-mail").fill(EMAIL)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/settings/account/second-factor")
-    yield page
-    context.close()
+    with visiting(chromium, backend, **options) as page:
+        page.goto("/login")
+        page.get_by_label("E-mail").fill(EMAIL)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/settings/account/second-factor")
+        yield page
 
 
 def test_member_is_led_to_it_where_the_workspace_requires_it(
@@ -220,18 +227,16 @@ def test_member_is_led_to_it_where_the_workspace_requires_it(
 
 
 def test_browser_that_is_known_gets_in_while_a_stranger_is_held_up(chromium: Browser, backend: Backend) -> None:
-    with signed_in(chromium, backend) as owners:
+    with signed_in(chromium, backend) as owners, visiting(chromium, backend) as stranger:
         _sign_out(owners)
-        context = chromium.new_context(base_url=backend.url)
-        stranger = context.new_page()
         for _ in range(6):
             stranger.goto("/login")
             stranger.get_by_label("E-mail").fill(EMAIL)
             stranger.get_by_label("Password").fill("not the password")
-            stranger.get_by_role("button", name="Sign in").click()
+            with stranger.expect_navigation():
+                stranger.get_by_role("button", name="Sign in").click()
         expect(stranger.get_by_role("heading", name="Too many tries")).to_be_visible()
         expect(stranger.locator("main")).to_contain_text(re.compile(r"Wait \d+ s, then go back and try again"))
-        context.close()
         owners.get_by_label("E-mail").fill(EMAIL)
         owners.get_by_label("Password").fill(PASSWORD)
         owners.get_by_role("button", name="Sign in").click()

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 
 from tests import server
 from tests.browser.conftest import Backend
+from tests.browser.waiting import LONG_PATIENCE, all_told, copied
 from tests.conftest import ENGINES, settings_for
 from tests.server import LiveServer
 from webapp.db import Database
@@ -57,11 +58,10 @@ def test_first_key_and_its_snippet_are_copied(page: Page) -> None:
     page.goto(PAGE)
     page.get_by_role("button", name="Make a browser key").click()
     expect(page.locator(".snippet pre")).to_contain_text("Growlytics.initialize")
-    page.get_by_role("button", name="Copy the snippet").click()
+    text = copied(page, "Copy the snippet")
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == page.locator(".snippet pre").inner_text()
-    assert re.fullmatch(r"<script>\n.*apiKey: \"cpb_\w{12}_[\w-]{43}\".*\n</script>", copied, re.DOTALL)
+    assert text == page.locator(".snippet pre").inner_text()
+    assert re.fullmatch(r"<script>\n.*apiKey: \"cpb_\w{12}_[\w-]{43}\".*\n</script>", text, re.DOTALL)
 
 
 def test_check_turns_green_by_itself_once_the_demo_shop_is_opened(page: Page, backend: Backend) -> None:
@@ -70,13 +70,14 @@ def test_check_turns_green_by_itself_once_the_demo_shop_is_opened(page: Page, ba
     expect(page.locator("#heard")).to_contain_text("Waiting to hear from your site")
     shop = page.context.new_page()
     shop.goto("/demo-shop")
-    expect(page.locator("#heard")).to_contain_text("We have heard from your site.", timeout=15_000)
+    expect(page.locator("#heard")).to_contain_text("We have heard from your site.", timeout=LONG_PATIENCE)
     expect(page.locator("#heard")).to_contain_text("Demo shop")
 
 
 def test_origin_that_was_turned_away_appears_and_is_allowed(page: Page, backend: Backend) -> None:
     page.goto(PAGE)
     page.get_by_role("button", name="Make a browser key").click()
+    page.wait_for_url("**/settings/website?key=*")
     key = re.search(r"cpb_[\w-]+", page.locator(".snippet pre").inner_text())
     assert key is not None
     body = {"key": key[0], "did": "d" * 32, "sentAt": 0, "messages": []}
@@ -102,9 +103,12 @@ def test_questions_are_asked_before_logins_are_refused(page: Page, backend: Back
     page.on("dialog", agree)
     page.goto(PAGE)
     page.get_by_role("button", name="Make a browser key").click()
+    page.wait_for_url("**/settings/website?key=*")
     page.get_by_role("button", name="Take only signed logins").click()
     expect(page.get_by_text("Signed logins only", exact=True)).to_be_visible()
     page.get_by_role("button", name="Show the secret").click()
+    expect(page.locator("#signing .mono")).to_have_text(re.compile(r"^[0-9a-f]{64}$"))
+    page.wait_for_load_state()
     former = page.locator("#signing .mono").inner_text()
     page.get_by_text("Replace the secret").click()
     page.get_by_role("button", name="Replace it now").click()
@@ -120,17 +124,19 @@ def test_questions_are_asked_before_logins_are_refused(page: Page, backend: Back
 def test_everything_works_without_javascript(plain_page: Page) -> None:
     plain_page.goto(PAGE)
     plain_page.get_by_role("button", name="Make a browser key").click()
-    assert "cpb_" in plain_page.locator(".snippet pre").inner_text()
+    expect(plain_page.locator(".snippet pre")).to_contain_text("cpb_")
     plain_page.get_by_label("Allowed origins").fill("shop.example")
     plain_page.get_by_role("button", name="Save").click()
     expect(plain_page.get_by_text("“shop.example” is not an origin")).to_be_visible()
     plain_page.get_by_label("Allowed origins").fill("https://shop.example")
     plain_page.get_by_role("button", name="Save").click()
     expect(plain_page.get_by_text("Allowed origins saved.")).to_be_visible()
-    plain_page.get_by_role("link", name="Check again").click()
+    with plain_page.expect_navigation():
+        plain_page.get_by_role("link", name="Check again").click()
     plain_page.get_by_role("button", name="Take only signed logins").click()
+    expect(plain_page.get_by_text("Signed logins only", exact=True)).to_be_visible()
     plain_page.get_by_role("button", name="Show the secret").click()
-    assert re.fullmatch(r"[0-9a-f]{64}", plain_page.locator("#signing .mono").inner_text())
+    expect(plain_page.locator("#signing .mono")).to_have_text(re.compile(r"^[0-9a-f]{64}$"))
     plain_page.get_by_text("How your server signs").click()
     expect(plain_page.get_by_text("hash_hmac")).to_be_visible()
     plain_page.goto("/demo-shop")
@@ -157,10 +163,11 @@ def test_shopper_of_the_demo_shop_becomes_a_profile(page: Page, backend: Backend
     shop.get_by_role("link", name="Enamel kettle").click()
     shop.get_by_role("button", name="Add to cart").click()
     shop.get_by_role("button", name="Buy").click()
+    expect(shop.get_by_role("heading", name="Thank you")).to_be_visible()
     shop.get_by_role("link", name="Log in").click()
     shop.get_by_role("button", name="Anna Berg").click()
     expect(shop.get_by_role("heading", name="Welcome, Anna Berg")).to_be_visible()
-    page.wait_for_timeout(3_000)
+    all_told(shop)
     page.goto("/customers?q=demo-shop-1")
     page.get_by_role("link", name="Anna Berg").click()
     timeline = page.locator(".timeline")

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.conftest import DESK, NOON, ON_SQLITE, PHONE, Backend
+from tests.browser.waiting import opened
 from tests.visitors import tell, values
 from tests.world import PASSWORD, Shop
 
@@ -35,6 +36,7 @@ def plain(request: pytest.FixtureRequest, plain_page: Page) -> Page:
 def _profile(page: Page) -> None:
     page.goto("/customers?q=A-1001")
     page.get_by_role("link", name="Asha Rao").click()
+    opened(page, "Asha Rao")
 
 
 def test_signing_in_leads_to_where_one_was_going(plain: Page) -> None:
@@ -52,6 +54,7 @@ def test_list_and_its_next_page(plain: Page) -> None:
     plain.get_by_role("link", name="Older").click()
     expect(plain.locator("#list tbody tr")).to_have_count(CUSTOMERS + 1 - 50)
     plain.get_by_role("link", name="Newer").click()
+    expect(plain.locator("#list tbody tr")).to_have_count(50)
     assert _names(plain.locator("#list tbody").inner_text()) == _names(first)
 
 
