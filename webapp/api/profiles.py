@@ -1,6 +1,6 @@
 """`GET /api/v1/customers/<Growlytics ID>` and `GET /api/v1/customer?…`: one person's profile. docs/read-api.md."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -164,4 +164,4 @@ def _device(one: devices.Shown) -> dict[str, Any]:
     }
 
 
-ENDPOINTS = {"/api/v1/customers/<growlytics_id>": in_path, "/api/v1/customer": by_id}
+ENDPOINTS: dict[str, Callable[..., Reply]] = {"/api/v1/customers/<growlytics_id>": in_path, "/api/v1/customer": by_id}
