@@ -455,10 +455,12 @@ REMEMBERED = {"tallies": (), "segments": ("count", "count_kind", "counted_at"), 
 
 
 def _state(database: Database) -> dict[str, list[Any]]:
-    """All rows, but for what is only remembered."""
+    """All rows but for what is only remembered, in an order of their own: PostgreSQL's changes with its plans."""
     with database.read() as session:
         return {
-            name: list(session.execute(select(*(one for one in table.c if one.name not in REMEMBERED.get(name, ())))))
+            name: sorted(
+                session.execute(select(*(one for one in table.c if one.name not in REMEMBERED.get(name, ())))), key=repr
+            )
             for name, table in Base.metadata.tables.items()
             if name not in {"tallies", "audit"}  # where exports are noted
         }
