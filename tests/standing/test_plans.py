@@ -42,6 +42,7 @@ EXCUSED = {
     "arrivals.name = ": "only the newest arrivals are kept",
     "sum(refused_payloads.byte_count) AS sum": "all payloads of a workspace, which are so many at most",
     "DELETE FROM refused_payloads": "the older part of them",
+    "ORDER BY refused_reasons.id FOR UPDATE": "no more than are forgotten in one go",
     "devices.did = ": "only visits on one device that are not over at a moment are sorted",
 }
 
