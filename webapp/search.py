@@ -106,6 +106,31 @@ def find(session: Session, workspace: Workspace, text: str, *, is_masked: bool =
     return Found(_hits(session, workspace, people[:LIMIT]), has_more)
 
 
+def whole(session: Session, workspace: Workspace, field: str, text: str) -> tuple[set[int], bool]:
+    """The profiles of which an e-mail or mobile was ever this one: their ids, and whether these are all of them.
+
+    A mobile may be written in any usual format; with a country code it isn't taken for another country's.
+    """
+    asked = {fold(text)}
+    if field == "mobile":
+        asked = _mobile_questions(text, workspace.default_region) or asked
+    of_field = (SearchTerm.field == field, ~SearchTerm.is_tail)
+    found = [_stretch(session, workspace.id, SearchTerm.term == one, *of_field) for one in sorted(asked - {""})]
+    return {row.customer_id for rows in found for row in rows}, all(len(rows) < _MOST_ROWS for rows in found)
+
+
+def is_same(field: str, value: str, text: str, region: str) -> bool:
+    """Whether an e-mail or mobile is the one that somebody means by a text."""
+    if field == "mobile":
+        questions = _mobile_questions(text, region) or {fold(text)}
+        return not questions.isdisjoint(terms(field, value, region))
+    return _compared(value) == _compared(text)
+
+
+def _compared(text: str) -> str:
+    return normal(" ".join(text.split())[:_MOST_FOLDED])
+
+
 def _people(session: Session, matches: list[_Match]) -> list[tuple[_Match, Customer, Customer]]:
     """Each person once, by the best match of any of the person's profiles: the match, that profile, the root.
 

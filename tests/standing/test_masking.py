@@ -98,6 +98,7 @@ def _values(shop: Shop) -> dict[str, list[str]]:
         "kind": ["event", "source", "country"],
         "path": ["track/user"],
         "token": ["none"],
+        "id_": ["1"],
         "public_id": [shop.key.split("_")[1]],
     }
 

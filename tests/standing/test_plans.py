@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from tests.benchmarks.generate import generate
 from tests.conftest import ENGINES, settings_for
 from tests.plans import Statement
 from tests.world import PASSWORD, submit
-from webapp import clock, create_app, inbox, keys, migrate, refused, search, timeline, users
+from webapp import clock, create_app, inbox, keys, migrate, refused, retention, search, sweeping, timeline, users
 from webapp.db import Database
 from webapp.models import ApiKey, Customer, Event, Workspace
 
@@ -42,6 +43,7 @@ EXCUSED = {
     "arrivals.name = ": "only the newest arrivals are kept",
     "sum(refused_payloads.byte_count) AS sum": "all payloads of a workspace, which are so many at most",
     "DELETE FROM refused_payloads": "the older part of them",
+    "ORDER BY refused_reasons.id FOR UPDATE": "no more than are forgotten in one go",
     "devices.did = ": "only visits on one device that are not over at a moment are sorted",
 }
 
@@ -74,6 +76,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with database.write() as session:
         workspace_id = session.scalars(select(Workspace.id)).one()
         _, key = keys.create(session, workspace_id, "Plans")
+        _, read_key = keys.create(session, workspace_id, "Reports", "read")
         _, browser_key = keys.create(session, workspace_id, "Website", "browser")
         session.get_one(Workspace, workspace_id).allowed_origins = ORIGIN
         users.create(session, users.credentials("alice@shop.example", PASSWORD), workspace_id, "admin")
@@ -85,6 +88,8 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         _ingest(browser, key)
         _write(database, browser)
         _send_as_browser(browser, browser_key)
+        _sweep(database, browser, workspace_id)
+        _ask(database, browser, read_key)
     yield Place(database, browser, key, statements)
     database.engine.dispose()
 
@@ -188,8 +193,28 @@ def _read(database: Database, browser: FlaskClient) -> None:
     _read_settings(browser)
 
 
+def _ask(database: Database, browser: FlaskClient, key: str) -> None:
+    """All that can be read with a key."""
+    with database.read() as session:
+        busy = session.scalars(select(Customer).where(_is(f"C{FIRST_SYSTEM_ID}"))).one()
+    whom, at = f"customers/{busy.growlytics_id}", f"{busy.last_seen_at}.{busy.id}"
+    asked = [
+        whom, f"customer?id={busy.system_id}", f"customer?{urlencode({'email': busy.email})}",
+        f"customer?{urlencode({'mobile': busy.mobile})}", f"customer?growlytics_id={busy.growlytics_id}",
+        "segments", "attributes", "attributes?cursor=City&limit=100", "attributes?hidden=show&cursor=City",
+        "attributes?event=Purchased&cursor=5", "events", "events?cursor=5", "events?hidden=show&cursor=5&limit=1",
+    ]  # fmt: skip
+    for query in ("", "limit=100", "name=Purchased", "from=2025-03-01&to=1790000000000", "text=nowhere", "hidden=show"):
+        asked += [f"{whom}/events?{query}", f"{whom}/events?{query}&cursor={at}"]
+    for query in ("", "sort=created&", "order=oldest&", "where=City+%3D+Pune&", "where=did+Purchased&count=yes&"):
+        asked += [f"customers?{query}limit=100&column=attribute:City", f"customers?{query}cursor={at}"]
+    for path in (*asked, f"customers?q={PREFIX}"):
+        answer = browser.get(f"/api/v1/{path}", headers={"x-growlytics-key": key})
+        assert answer.status_code in {200, 409}, (path, answer.text)
+
+
 def _read_settings(browser: FlaskClient) -> None:
-    for path in ("people", "account", "account/second-factor", "keys"):
+    for path in ("people", "account", "account/second-factor", "keys", "privacy?days=30"):
         _get(browser, f"/settings/{path}")
     _get(browser, "/workspaces/new")
 
@@ -353,6 +378,20 @@ def _send_as_browser(browser: FlaskClient, key: str) -> None:
     for _ in range(2):
         answer = browser.post("/api/v1/browser", json=body, headers={"Origin": ORIGIN})
         assert answer.get_json() == {"success": True, "accepted": 5}
+
+
+def _sweep(database: Database, browser: FlaskClient, workspace_id: int) -> None:
+    """Keep neither addresses nor the oldest events."""
+    with database.read() as session:
+        oldest = session.scalars(select(Event.reported_at).order_by(Event.reported_at).offset(700).limit(1)).one()
+    with database.write() as session:
+        retention.change(session, workspace_id, (clock.now() - oldest) // clock.DAY)
+        retention.change_addresses(session, workspace_id, keeps=False)
+        for kind in sweeping.WORKS:
+            sweeping.order(session, workspace_id, kind, 0)
+    with patch.object(time, "sleep"):
+        sweeping.work_off(database)
+    _get(browser, "/settings/privacy")
 
 
 def test_no_statement_scans_or_sorts_what_grows(place: Place) -> None:
