@@ -87,8 +87,6 @@ class _Request(Request):
 _COOKIELESS = {"static", *headers.SDK, *headers.REVALIDATED, "healthz", "readyz", "metrics"}
 sweeping.WORKS |= {"events": pruning.Pruning(), "addresses": stripping.Stripping()}
 
-_COOKIELESS = {"static", *headers.SDK, "healthz", "readyz", "metrics"}
-
 
 class _Cookies(SecureCookieSessionInterface):
     """The session cookie goes over HTTPS only, wherever the dashboard is reached by HTTPS.

@@ -43,6 +43,8 @@ EXCUSED = {
     "arrivals.name = ": "only the newest arrivals are kept",
     "sum(refused_payloads.byte_count) AS sum": "all payloads of a workspace, which are so many at most",
     "DELETE FROM refused_payloads": "the older part of them",
+    "refused_payloads.details LIKE": "all payloads of a workspace, which are so many at most",
+    "DELETE FROM arrivals WHERE arrivals.workspace_id": "of 10,000 at most",
     "ORDER BY refused_reasons.id FOR UPDATE": "no more than are forgotten in one go",
     "devices.did = ": "only visits on one device that are not over at a moment are sorted",
 }
@@ -83,12 +85,14 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     _thicken(database)
     browser = app.test_client()
     assert submit(browser, "/login", email="alice@shop.example", password=PASSWORD).status_code == 302
+    with database.read() as session:
+        begin = session.scalars(select(Event.reported_at).order_by(Event.reported_at).offset(700).limit(1)).one()
     with plans.captured(database.engine) as statements:
         _read(database, browser)
         _ingest(browser, key)
         _write(database, browser)
         _send_as_browser(browser, browser_key)
-        _sweep(database, browser, workspace_id)
+        _sweep(database, browser, workspace_id, begin)
         _ask(database, browser, read_key)
     yield Place(database, browser, key, statements)
     database.engine.dispose()
@@ -104,6 +108,8 @@ def _thicken(database: Database) -> None:
             "INSERT INTO visits (customer_id, device_id, started_at, ended_at, event_count)"
             " SELECT c.id, d.id, c.created_at + d.id, c.created_at + d.id, 1 FROM customers c, devices d"
             " WHERE d.id < 5",
+            "INSERT INTO kept_visits (customer_id, device_id, started_at, ended_at, event_count)"
+            " SELECT customer_id, device_id, started_at, ended_at, event_count FROM visits",
             "INSERT INTO attribute_types SELECT workspace_id, 'Event', growlytics_id, 'string', 0 FROM customers",
             "INSERT INTO dictionary (workspace_id, event_name, name, folded, first_at, last_at)"
             " SELECT workspace_id, 'Purchased', growlytics_id, growlytics_id, 0, 0 FROM customers",
@@ -380,12 +386,10 @@ def _send_as_browser(browser: FlaskClient, key: str) -> None:
         assert answer.get_json() == {"success": True, "accepted": 5}
 
 
-def _sweep(database: Database, browser: FlaskClient, workspace_id: int) -> None:
-    """Keep neither addresses nor the oldest events."""
-    with database.read() as session:
-        oldest = session.scalars(select(Event.reported_at).order_by(Event.reported_at).offset(700).limit(1)).one()
+def _sweep(database: Database, browser: FlaskClient, workspace_id: int, begin: int) -> None:
+    """Keep neither addresses nor the events before this day, epoch ms."""
     with database.write() as session:
-        retention.change(session, workspace_id, (clock.now() - oldest) // clock.DAY)
+        retention.change(session, workspace_id, (clock.now() - begin) // clock.DAY)
         retention.change_addresses(session, workspace_id, keeps=False)
         for kind in sweeping.WORKS:
             sweeping.order(session, workspace_id, kind, 0)
