@@ -66,10 +66,7 @@ STATES = {
     "privacy.show": ["?days=30", "?days=many", "?days="],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],
 }
-_FILES = {"static", "sdk", "sdk_version", "api.api/v1/key", "docs.document"}
-_FILES = {"static", "sdk", "sdk_version", "api.api/v1/key", "api.api/v1/erasures/<erasure_id>"}
-_FILES |= {"api.api/v1/customers/<growlytics_id>/export"}
-_FILES = {"static", "sdk", "sdk_version", *(f"api.{path[1:]}" for path in api.READING)}
+_FILES = {"static", "sdk", "sdk_version", "docs.document", *(f"api.{path[1:]}" for path in api.READING)}
 
 
 def nothing(shop: Shop) -> None:
@@ -269,8 +266,9 @@ def _imports(shop: Shop) -> list[str]:
 def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
     """The rule's address with what it wants in it; none where the shop has nothing of that kind."""
     wanted = set(re.findall(r"<(?:[^:<>]+:)?([^<>]+)>", rule.rule))
-    unknown = wanted - {"growlytics_id", "cursor", "id_", "kind", "path", "public_id", "reason_id", "token"}
-    unknown = wanted - {"growlytics_id", "cursor", "kind", "path", "public_id", "erasure_id", "reason_id", "token"}
+    unknown = wanted - {
+        "growlytics_id", "cursor", "erasure_id", "id_", "kind", "path", "public_id", "reason_id", "token",
+    }  # fmt: skip
     assert not unknown, f"{rule.rule}: say here what stands for {unknown}, so that its page is looked at too"
     if "reason_id" in wanted:
         yield from (rule.rule.replace("<reason_id>", one) for one in _reasons(shop))
@@ -280,6 +278,7 @@ def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
         return
     if "id_" in wanted:
         yield from (re.sub("<[^>]*id_>", one, rule.rule) for one in _imports(shop))
+        return
     if "erasure_id" in wanted:
         yield rule.rule.replace("<erasure_id>", _erasure(shop))
         return

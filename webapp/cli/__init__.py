@@ -5,23 +5,24 @@ import signal
 import sys
 from typing import NoReturn
 
-from webapp.cli import audit, keeping, keys, moving, people, refused, serving
+from webapp.cli import audit, importing, keeping, keys, moving, people, privacy, refused, retention, serving
 from webapp.cli.base import commands
 
 # Importing the modules is what makes commands of what is in them.
-__all__ = ["audit", "commands", "keeping", "keys", "main", "moving", "people", "refused", "serving"]
-from webapp.cli import importing
-
-# Importing the modules is what makes commands of what is in them.
-__all__ = ["audit", "commands", "importing", "keeping", "keys", "main", "people", "refused", "serving"]
-from webapp.cli import privacy
-
-# Importing the modules is what makes commands of what is in them.
-__all__ = ["audit", "commands", "keeping", "keys", "main", "people", "privacy", "refused", "serving"]
-from webapp.cli import retention
-
-# Importing the modules is what makes commands of what is in them.
-__all__ = ["audit", "commands", "keeping", "keys", "main", "people", "refused", "retention", "serving"]
+__all__ = [
+    "audit",
+    "commands",
+    "importing",
+    "keeping",
+    "keys",
+    "main",
+    "moving",
+    "people",
+    "privacy",
+    "refused",
+    "retention",
+    "serving",
+]
 
 
 def main() -> None:

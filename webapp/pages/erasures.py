@@ -110,7 +110,7 @@ def choose_returning() -> ResponseReturnValue:
         if was != lets:
             audit.note(session, who(), "returning.changed", returning="allowed" if lets else "refused")
     flash("Saved.")
-    return redirect(url_for("erasures.index"), 303)
+    return redirect(url_for("privacy.show"), 303)
 
 
 @door.get("/erasures/<erasure_id>")
