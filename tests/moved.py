@@ -35,16 +35,23 @@ from webapp import (
     converting,
     create_app,
     customers,
+    erasing,
+    erasures,
     events,
     evidence,
     keys,
     notes,
+    retention,
+    sweeping,
     tags,
     type_changes,
     visits,
 )
+from webapp.audit import console
 from webapp.config import Settings
 from webapp.db import Database
+from webapp.erased import Identifier
+from webapp.erasures import Asked
 from webapp.models import (
     AttributeValue,
     BrowserMessage,
@@ -58,6 +65,8 @@ from webapp.models import (
     Workspace,
 )
 from webapp.moving import filling, writing
+
+ERASED = "somebody who was erased"  # a System ID
 
 
 def fill(shop: Shop, browser: FlaskClient) -> None:
@@ -109,11 +118,24 @@ def fill(shop: Shop, browser: FlaskClient) -> None:
         for key, type_ in ((("", "size"), "number"), (("Purchased", "Price"), "string")):
             type_changes.start(session, shop.workspace.id, by, key, type_)
     converting.work_off(shop.database, settling=0)
+    _forget(shop)
     with shop.database.write() as session:
         changed = session.get_one(Workspace, shop.workspace.id)
         changed.merges_a_day, changed.order_event, changed.keeps_refused = 7, "Purchased", False
         device = session.scalars(select(Device).where(Device.did == "friend")).one()
         session.add(BrowserMessage(device_id=device.id, id=17, received_at=clock.now()))
+
+
+def _forget(shop: Shop) -> None:
+    """Let somebody be erased, and events of long ago be pruned."""
+    tell(shop, seen("tourist", NOON - 60 * DAY, "Wondered", **BERLIN, utm={"source": "paper"}))
+    with shop.database.write() as session:
+        retention.change(session, shop.workspace.id, (clock.now() - NOON) // clock.DAY + 30)
+        sweeping.order(session, shop.workspace.id, "events", 0)
+    sweeping.work_off(shop.database)
+    asked = Asked("erase", identifiers=[Identifier("system_id", ERASED), Identifier("email", "gone@shop.example")])
+    erasures.ask(shop.database, shop.workspace, asked, console(shop.workspace.id))
+    erasing.work_off(shop.database, settling=0)
 
 
 def press(browser: FlaskClient, path: str, merge_id: int, action: str) -> None:

@@ -67,6 +67,14 @@ def test_file_has_something_of_every_kind(full: Shop) -> None:
     assert {line["kind"] for line in lines} == {"head", "end", *BY_NAME}
 
 
+def test_who_was_erased_here_is_refused_there(there: Shop) -> None:
+    for body in ({"id": moved.ERASED}, {"id": "u9", "attributes": {"email": "Gone@shop.example"}}):
+        answer = there.send("/track/user", {"attributes": {}} | body)
+        assert answer.status_code == 422
+        assert answer.json is not None
+        assert [one["type"] for one in answer.json["details"]] == ["customer.erased"]
+
+
 def test_merges_are_undone_there_as_they_are_here(full: Shop, there: Shop) -> None:
     shops = (full, there)
     assert moved.rest(moved.export(there.database, there.workspace.id)) == moved.rest(

@@ -36,7 +36,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         {"kind": "head", "format": "customer-profiles workspace", "version": 1, "product": "0", "created_at": "now"},
         {"kind": "workspace", "name": "Small", "time_zone": "Asia/Kolkata", "default_region": "IN", "merges_a_day": 20}
         | {"keeps_addresses": True, "allowed_origins": "", "created_at": 1, "keeps_refused": True}
-        | {"requires_second_factor": False, "masking": "off"},
+        | {"requires_second_factor": False, "masking": "off", "lets_erased_return": False},
         {"kind": "author", "email": "asha@shop.example"},
         {"kind": "type", "event_name": "", "name": "City", "type": "string", "created_at": 1},
         {"kind": "type", "event_name": "Bought", "name": "Price", "type": "number", "created_at": 1},
@@ -59,7 +59,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 def _customer(id_: str, **more: Any) -> dict[str, Any]:
     told = {"kind": "customer", "growlytics_id": id_, "created_at": 1, "own_event_count": 0, "merges_count_from": 0}
-    return told | {"first_seen_at": 1, "last_seen_at": 1, "event_count": 0, "is_bot": False} | more
+    return told | {"first_seen_at": 1, "last_seen_at": 1, "event_count": 0, "is_bot": False, "has_pruned": False} | more
 
 
 def _file(lines: Lines) -> bytes:

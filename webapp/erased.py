@@ -50,10 +50,10 @@ def plain(one: Identifier, region: str) -> Identifier:
 
 
 def hashed(workspace: Workspace, one: Identifier) -> str:
-    """The keyed hash of an identifier. The workspace must have its secret."""
+    """The keyed hash of an identifier: the same wherever the workspace is moved to. It must have its secret."""
     assert workspace.erasure_secret is not None  # noqa: S101 - nobody is erased without it
     kind, value = plain(one, workspace.default_region)
-    text = f"{workspace.id} {kind} {value}".encode("utf-8", "surrogatepass")
+    text = f"{kind} {value}".encode("utf-8", "surrogatepass")
     return hmac.new(workspace.erasure_secret.encode(), text, hashlib.sha256).hexdigest()[:40]
 
 
@@ -71,9 +71,8 @@ def keep(session: Session, workspace: Workspace, some: Iterable[Identifier]) -> 
     """Remember who was erased. Returns the hashes with their kinds."""
     found = {hashed(workspace, one): one.kind for one in some}
     now = clock.now()
-    rows = [
-        {"workspace_id": workspace.id, "hash": hash_, "kind": kind, "erased_at": now} for hash_, kind in found.items()
-    ]
+    shared = {"workspace_id": workspace.id, "erased_at": now}
+    rows = [shared | {"hash": hash_, "known_by": kind} for hash_, kind in found.items()]
     for start in range(0, len(rows), _ASKED):
         session.execute(insert(session)(ErasedIdentifier).on_conflict_do_nothing(), rows[start : start + _ASKED])
     return [{"kind": kind, "hash": hash_} for hash_, kind in found.items()]

@@ -44,7 +44,7 @@ def upgrade() -> None:
         "erased_identifiers",
         sa.Column("workspace_id", ID, nullable=False),
         sa.Column("hash", EXACT, nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("known_by", sa.Text(), nullable=False),
         sa.Column("erased_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["workspace_id"], ["workspaces.id"], name=op.f("fk_erased_identifiers_workspace_id_workspaces")

@@ -39,7 +39,7 @@ def test_endpoint_is_found_and_read(page: Page) -> None:
 
 def test_way_to_the_samples_and_back(page: Page) -> None:
     page.goto(PAGE)
-    page.locator("#post_track_user").get_by_role("link", name="Samples and a form to try it").click()
+    page.locator("#post_track_user").get_by_role("link", name="Samples in the API reference").click()
     expect(page).to_have_url(re.compile(r"/api-reference/track/user$"))
     page.get_by_role("link", name="All types and bounds").click()
     expect(page).to_have_url(re.compile(r"/docs#post_track_user$"))

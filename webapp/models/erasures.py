@@ -44,5 +44,5 @@ class ErasedIdentifier(Base):
 
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
     hash: Mapped[Exact] = mapped_column(primary_key=True)
-    kind: Mapped[Long]
+    known_by: Mapped[Long]  # which kind of identifier
     erased_at: Mapped[Millis]

@@ -171,7 +171,7 @@ KINDS = (
         | dict.fromkeys(("position", "round", "found", "worker", "leased_until"), "of one that is under way"),
     ),
     # By hashes, of which the workspace has the key: those who were erased don't come back in the new place either.
-    Kind("erased", ErasedIdentifier, ("hash", "kind", "erased_at"), left={"workspace_id": _OTHER_WORKSPACE}),
+    Kind("erased", ErasedIdentifier, ("hash", "known_by", "erased_at"), left={"workspace_id": _OTHER_WORKSPACE}),
     Kind("pin", PinnedAttribute, ("name", "pinned_at"), left={"workspace_id": _OTHER_WORKSPACE}),
     Kind(
         "segment",
