@@ -14,7 +14,8 @@ def dump(database: Database) -> bytes:
 
     Where PostgreSQL's sequences are isn't among them: they go on in transactions that are rolled back, as always.
     """
-    with database.engine.connect() as connection:
+    with database.read() as session:  # of the whole database, while pages confine the pool's connections to workspaces
+        connection = session.connection()
         if database.is_sqlite:
             return _pages(connection)
         return b"\n".join(_copied(connection, name) for name in Base.metadata.tables)
