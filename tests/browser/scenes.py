@@ -86,7 +86,7 @@ def ordinary(shop: Shop) -> None:
         shop.send("/rest-api/event", {"customerId": "0", "name": f"Event {number}", "attributes": []})
     shop.send("/track/user", {"id": "C100001", "attributes": {"Tier": None, "City": {"name": "Pune"}}})
     shop.send("/track/user", b'{"id": "C100001", }')
-    _files(shop, "people.csv", _FILE, "new", "ready", "running", "done", "cancelled", "failed")
+    files(shop, "people.csv", _FILE, "new", "ready", "running", "done", "cancelled", "failed")
 
 
 def overfull(shop: Shop) -> None:
@@ -127,10 +127,10 @@ def overfull(shop: Shop) -> None:
             audit.note(session, who, "tag.added", text, tag=text, lines=[text] * 200, change={"from": text, "to": ""})
     _staff(shop)
     lines = [",".join(f"{number} {(LONG, ARABIC, EMOJI)[number % 3]}" for number in range(40))] * 30
-    _files(shop, f"{LONG}.csv", "\n".join(lines), "new", "done", "failed")
+    files(shop, f"{LONG}.csv", "\n".join(lines), "new", "done", "failed")
 
 
-def _files(shop: Shop, name: str, text: str, *states: State) -> None:
+def files(shop: Shop, name: str, text: str, *states: State) -> None:
     """A file in each of these states; the worker of the one that is worked off is somewhere else."""
     who = audit.Who(shop.workspace.id, f"{'w' * 200}@example.com")
     told = [[0, "is longer than 255 characters"], [None, f"has a name that nobody knows: {name}"]]
@@ -282,7 +282,9 @@ def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
     if "erasure_id" in wanted:
         yield rule.rule.replace("<erasure_id>", _erasure(shop))
         return
-    for growlytics_id in people if "growlytics_id" in wanted else [""]:
+    # All of them have profiles to be looked at; of what lies behind those, the fullest and the emptiest do.
+    whom = people if rule.endpoint == "profile.show" else list(dict.fromkeys([*people[:1], *people[-1:]]))
+    for growlytics_id in whom if "growlytics_id" in wanted else [""]:
         path = rule.rule.replace("<growlytics_id>", growlytics_id).replace("<path:path>", "track/event/v2")
         path = path.replace("<kind>", "event")
         if "cursor" in wanted:
