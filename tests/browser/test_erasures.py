@@ -14,6 +14,7 @@ def test_person_is_erased_after_a_second_step(backend: Backend, page: Page) -> N
     backend.event("A-9", "Bought", 1_773_144_000_000)
     page.goto("/customers?q=A-9")
     page.get_by_role("link", name="Asha Rao").click()
+    page.get_by_text("More", exact=True).click()
     page.get_by_role("link", name="Erase…").click()
     expect(page.get_by_role("heading", name="What goes")).to_be_visible()
     expect(page.get_by_role("row", name="Events 1")).to_be_visible()
@@ -36,6 +37,7 @@ def test_export_is_a_file(backend: Backend, page: Page) -> None:
     backend.customer("A-8", name="Ravi Rao")
     page.goto("/customers?q=A-8")
     page.get_by_role("link", name="Ravi Rao").click()
+    page.get_by_text("More", exact=True).click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Export").click()
     assert download.value.suggested_filename.endswith(".zip")
