@@ -41,6 +41,7 @@ from webapp import (
     evidence,
     keys,
     notes,
+    recounts,
     retention,
     sweeping,
     tags,
@@ -160,6 +161,7 @@ def bring(content: bytes, settings: Settings, folder: Path, name: str | None = N
     app = create_app(settings)
     database: Database = app.extensions["database"]
     workspace = filling.bring_in(database, file, name).workspace
+    recounts.finish(database, workspace.id)
     with database.write() as session:
         _, key = keys.create(session, workspace.id, "Backend")
     return Shop(app, database, workspace, key)

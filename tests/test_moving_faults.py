@@ -97,6 +97,7 @@ def _set(line: int, **fields: Any) -> Breaking:
     return broken
 
 
+NO_TIME = "is no time in epoch ms, up to the year 9999"
 BROKEN: dict[str, tuple[Breaking, str]] = {
     "format": (_set(1, format="other"), "line 1: this is no export of a workspace"),
     "version": (_set(1, version=9), "line 1: the file is of version “9” (made by 0); this reads version 1"),
@@ -105,8 +106,12 @@ BROKEN: dict[str, tuple[Breaking, str]] = {
     "missing": (_set(4, type=None), "line 4: type: type is missing"),
     "type": (_set(5, type="colour"), "line 5: type: “colour” is none"),
     "unknown field": (_set(6, colour="red"), "line 6: device: “colour” isn’t known"),
-    "no number": (_set(6, created_at="x"), "line 6: device: created_at is no whole number"),
-    "too large": (_set(6, created_at=2**63), "line 6: device: created_at is no whole number"),
+    "no number": (_set(6, clock_skew="x"), "line 6: device: clock_skew is no whole number"),
+    "too large": (_set(6, clock_skew=2**63), "line 6: device: clock_skew is no whole number"),
+    "no time": (_set(6, created_at="x"), f"line 6: device: created_at {NO_TIME}"),
+    "too late": (_set(13, reported_at=2**62), f"line 13: event: reported_at {NO_TIME}"),
+    "days": (_set(2, retention_days=-5), "line 2: workspace: retention_days is not from 1 to 3,650"),
+    "no text to be found by": (_set(12, name="email", value="17"), "line 12: value: email is no text"),
     "too large a setting": (_set(2, merges_a_day=2**31), "line 2: workspace: merges_a_day is no whole number"),
     "no boolean": (_set(6, is_bot=1), "line 6: device: is_bot is not true or false"),
     "no text": (_set(14, text=3), "line 14: note: text is no text"),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from webapp import audit, backup, config
+from webapp import audit, backup, config, recounts
 from webapp.cli.base import commands, explained, in_workspace, migrated, say, workspace_named
 from webapp.moving import FaultyError, UnderWayError, filling, writing
 
@@ -64,6 +64,8 @@ def import_workspace(file: Path, name: str | None) -> None:
     say(f"“{done.workspace.name}” is here: {done.counts['customer']:,} profiles, {done.counts['event']:,} events.")
     click.echo("It has no API keys yet: `customer-profiles key create` makes one. A link for its first administrator:")
     click.echo(f"{config.load().opened_at}/invitations/{done.invitation}")
+    click.echo("Its days are being counted. A server goes on with that, should this be ended.", err=True)
+    recounts.finish(database, done.workspace.id)
 
 
 _TOLD_EVERY = 1_000_000

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import BigInteger, Boolean, Column, Integer, select
 
-from webapp import masking, registry, users, values, workspaces
+from webapp import masking, registry, retention, users, values, workspaces
 from webapp.db import Database
 from webapp.models import Customer
 from webapp.moving import FORMAT, MOST_FAULTS, VERSION, FaultyError
@@ -26,6 +26,7 @@ _GROWLYTICS_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _TYPES = {*values.EVENT_TYPES, *values.SCALARS}
 _PLACES = {kind.name: place for place, kind in enumerate(KINDS)}
 _IS_MEMBER, _IS_ROOT = 1, 2
+_LATEST = 253_402_300_800_000  # epoch ms: the year 10,000, which no calendar here has
 
 
 class Checked(NamedTuple):
@@ -192,6 +193,8 @@ class _Checking:
         self.name = told["name"]
         for words in workspaces.faults(told["name"], told["time_zone"], told["default_region"]).values():
             self._add(f"workspace: {words}")
+        if not 0 < told.get("retention_days", 1) <= retention.MOST_DAYS:
+            self._add(f"workspace: retention_days is not from 1 to {retention.MOST_DAYS:,}")
         if told["masking"] not in masking.MODES:
             self._add(f"workspace: masking {_shown(told['masking'])} isn’t known")
 
@@ -268,6 +271,9 @@ class _Checking:
         """A value of an attribute, of which one at most is current."""
         if (registry.CUSTOMER, told["name"]) not in self._types:
             self._add(f"value: there is no type of {_shown(told['name'])}")
+        # Others may have kept values of a type before; by these, people are found.
+        if told["name"] in registry.RESERVED and not isinstance(orjson.loads(told["value"]), str):
+            self._add(f"value: {told['name']} is no text")
         whose = told["customer"], told["name"]
         if told["is_current"]:
             if whose == self._current:
@@ -307,10 +313,16 @@ def _fields(kind: Kind) -> dict[str, _Field]:
 def _test(column: Column[Any], inside: type | None) -> Callable[[Any], str | None]:
     if isinstance(column.type, Boolean):
         return lambda value: None if type(value) is bool else "is not true or false"
+    if column.name == "at" or column.name.endswith("_at"):
+        return _time
     if isinstance(column.type, Integer):
         bits = 63 if isinstance(column.type, BigInteger) else 31
         return lambda value: None if type(value) is int and -(1 << bits) <= value < 1 << bits else "is no whole number"
     return _text if inside is None else lambda value: _text(value) or _json(value, inside)
+
+
+def _time(value: Any) -> str | None:
+    return None if type(value) is int and abs(value) < _LATEST else "is no time in epoch ms, up to the year 9999"
 
 
 def _text(value: Any) -> str | None:

@@ -58,7 +58,8 @@ def bring_in(
 ) -> Imported:  # fmt: skip
     """Make a workspace of a file. `name`: of the workspace, instead of the file's. `told`: of so many lines more.
 
-    Raises FaultyError, UnderWayError: then nothing is there that wasn't before.
+    Its days are left to be counted (webapp/recounts.py). Raises FaultyError, UnderWayError: then nothing is there that
+    wasn't before.
     """
     halves.clear(database)
     with database.read() as session:
@@ -81,7 +82,6 @@ def bring_in(
     except BaseException:
         filling.give_up()
         raise
-    recounts.finish(database, filling.workspace.id)
     return Imported(filling.workspace, checked.counts, token)
 
 

@@ -144,4 +144,6 @@ def _remove_rest(session: Session, workspace_id: int) -> None:
 
 
 def _may_go(session: Session, workspace_id: int) -> bool:
-    return session.scalar(select(Workspace.id).where(Workspace.id == workspace_id, _is_over())) is not None
+    """Whether it is still half of one; it stays so until the transaction ends."""
+    found = select(Workspace.id).where(Workspace.id == workspace_id, _is_over()).with_for_update()
+    return session.scalar(found) is not None
