@@ -1,15 +1,18 @@
 """IP addresses of customers: shortened or not kept at the door, and taken out of what is stored."""
 
 import json
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from tests.asha import ask, work_off
 from tests.visitors import DAY, MUMBAI, T0, login, page, seen, tell
 from tests.world import Clock, Shop, submit
 from webapp import retention, stripping, sweeping
-from webapp.models import Customer, Event, RefusedPayload, Sweep, Workspace
+from webapp.models import Customer, Erasure, Event, RefusedPayload, Sweep, Workspace
 
 EVENT = "/msv_cevt"
 
@@ -140,3 +143,22 @@ def test_choice_is_made_on_the_page(shop: Shop, alice: FlaskClient) -> None:
         with shop.database.read() as session:
             assert session.get_one(Workspace, shop.workspace.id).keeps_addresses is keeps
     assert 'value="no" checked' in page(alice, path)
+
+
+def test_what_is_taken_out_otherwise_meanwhile_does_not_come_back(
+    shop: Shop, hands: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(shop, seen("d1", T0, address="203.0.113.0", page="/?m=ada@example.com"), login("d1", T0 + 1))
+    shop.customer(email="ada@example.com")
+    look, archived = stripping._with_address, list[Erasure]()
+
+    def late(session: Session, *given: Any) -> Any:
+        found = look(session, *given)
+        if not archived:  # between the look and what comes of it
+            archived.append(ask(shop, "u1", kind="archive"))
+            work_off(shop)
+        return found
+
+    monkeypatch.setattr(stripping, "_with_address", late)
+    _strip(shop, hands)
+    assert _contexts(shop) == [{"page": "/?m="}]

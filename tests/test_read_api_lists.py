@@ -10,11 +10,11 @@ from sqlalchemy import select
 
 from tests import readers
 from tests.readers import Reader
-from tests.visitors import DAY, HOUR, T0, seen, tell
-from tests.world import Shop, submit
-from webapp import clock, lookup, roster
+from tests.visitors import DAY, HOUR, T0, login, seen, tell
+from tests.world import PASSWORD, Shop, submit
+from webapp import clock, lookup, merges, roster, users
 from webapp.api import answers
-from webapp.models import DictionaryEntry, Segment
+from webapp.models import DictionaryEntry, Merge, Segment
 
 
 @pytest.fixture
@@ -238,6 +238,22 @@ def test_events_of_a_device_name_it_and_the_page(shop: Shop, reader: Reader) -> 
     (one,) = reader.read(f"customers/{visitor['growlyticsId']}/events")["events"]
     assert one["did"] == "d1"
     assert one["context"] == {"page": "https://shop.example/", "utm": {"source": "google"}}
+
+
+def test_timeline_of_a_name_goes_on_after_a_merge_was_undone(shop: Shop, reader: Reader) -> None:
+    shop.customer()
+    tell(shop, *[seen("d1", T0 + number, "Bought") for number in range(4)], login("d1", T0 + HOUR))
+    for number in range(6):
+        shop.event("Bought", T0 - HOUR + number)
+    path = f"customers/{shop.find().growlytics_id}/events"
+    query = (("name", "Bought"), ("limit", 5))
+    first = reader.read(path, *query)
+    with shop.database.write() as session:
+        merge = session.scalars(select(Merge)).one()
+        user = users.create(session, users.credentials("u@shop.example", PASSWORD), shop.workspace.id, "admin")
+        merges.undo(session, shop.workspace, user.id, merge.id)
+    second = reader.read(path, *query, ("cursor", first["next"]))
+    assert len(second["events"]) == 5, "all that are left"
 
 
 def test_timeline_is_stable_while_events_arrive(shop: Shop, reader: Reader, asha: str) -> None:

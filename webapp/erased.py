@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
+from urllib.parse import quote, quote_plus
 
 import orjson
 from sqlalchemy import exists, select, update
@@ -25,7 +26,9 @@ Kind = Literal["system_id", "email", "mobile", "device_id"]
 
 ERASED = "customer.erased"  # the type of the fault
 CONTACTS: tuple[Kind, ...] = ("email", "mobile")
-_TEXTS = re.compile(rb'"((?:[^"\\]|\\.)*)"|-?\d+')
+# Also a text that doesn't end: looking for its end again from every quote in it would take minutes.
+_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|-?\d+', re.DOTALL)
+_WORD = re.compile(r"[^\s,;()<>\"']{4,}")
 _MOST_TEXTS = 20_000  # of a refused body that are looked at
 _ASKED = 500  # hashes at a time
 
@@ -45,7 +48,7 @@ def plain(one: Identifier, region: str) -> Identifier:
     if one.kind == "email":
         return Identifier("email", search.fold(one.value))
     if one.kind == "mobile":
-        return Identifier("mobile", max(search.terms("mobile", one.value, region), key=lambda term: (len(term), term)))
+        return Identifier("mobile", search.plain_mobile(one.value, region))
     return one
 
 
@@ -158,11 +161,16 @@ def is_shared(session: Session, workspace: Workspace, one: Identifier, but: Sequ
     return bool(set(session.scalars(query.limit(len(but) + 1))) - set(but))
 
 
-def mentions(session: Session, workspace: Workspace, body: bytes) -> bool:
-    """Whether a text in a body (JSON, or meant to be) is an identifier of somebody who was erased."""
+def mentions(session: Session, workspace: Workspace, body: bytes, beside: Iterable[str] = ()) -> bool:
+    """Whether a text in a body (JSON, or meant to be) is an identifier of somebody who was erased.
+
+    `beside`: other texts that came with it, of which the longer words are looked at too.
+    """
     if workspace.erasure_secret is None or workspace.lets_erased_return:
         return False
     texts = _texts(body)
+    for text in beside:
+        texts |= {text.strip(), *_WORD.findall(text)} - {""}
     asked = [Identifier(kind, text) for text in texts for kind in ("system_id", "device_id")]
     asked += [Identifier("email", text) for text in texts if "@" in text]
     asked += [Identifier("mobile", text) for text in texts if sum(map(str.isdigit, text)) > 5]
@@ -175,15 +183,20 @@ def _texts(body: bytes) -> set[str]:
     for match in _TEXTS.finditer(body):
         if len(found) >= _MOST_TEXTS:
             break
-        raw = match[0]
-        try:
-            value = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            value = raw.strip(b'"').decode("utf-8", "replace")
-        text = str(value).strip()
+        text = _read(match[0]).strip()
         if 0 < len(text) <= 1000:
             found.add(text)
     return found
+
+
+def _read(raw: bytes) -> str:
+    """A text or a number of JSON, as what it says: also a text that is cut off."""
+    for whole in (raw, raw + b'"'):
+        try:
+            return str(orjson.loads(whole))
+        except orjson.JSONDecodeError:
+            continue
+    return raw.strip(b'"').decode("utf-8", "replace")
 
 
 class Blotter:
@@ -196,10 +209,15 @@ class Blotter:
     _LONG = 4  # characters
 
     def __init__(self, identifiers: Iterable[str], names: Iterable[str] = ()) -> None:
-        wanted = {one.casefold() for one in identifiers if one}
-        self._whole = wanted | {one.casefold() for one in names if one}
-        parts = sorted((re.escape(one) for one in wanted if len(one) >= self._LONG), key=len, reverse=True)
-        self._part = re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?!\w)", re.IGNORECASE) if parts else None
+        wanted = {text for one in identifiers if (text := one.strip())}
+        self._whole = {one.casefold() for one in wanted} | {text.casefold() for one in names if (text := one.strip())}
+        # Letter case aside, `İ` and `ß` are found by what they are folded to, and that isn't found by them.
+        long = {spelling for one in wanted if len(one) >= self._LONG for spelling in (one, one.casefold())}
+        long |= {code(one) for one in long for code in (_in_address, _in_form)}
+        self._hints = self._whole | {one.casefold() for one in long}
+        parts = "|".join(map(re.escape, sorted(long, key=len, reverse=True)))
+        # In an address what is before may be encoded too: the `3D` of `%3D` is no word.
+        self._part = re.compile(rf"(?:(?<!\w)|(?<=%[0-9a-f]{{2}}))(?:{parts})(?!\w)", re.IGNORECASE) if long else None
 
     def finds(self, text: str) -> bool:
         """Whether a text mentions the person."""
@@ -208,33 +226,65 @@ class Blotter:
     def may_find(self, text: str) -> bool:
         """Whether anything could be found in a JSON text, however it is escaped: a quick look."""
         folded = text.casefold()
-        return "\\u" in text or any(one in folded for one in self._whole)
+        return "\\" in text or any(one in folded for one in self._hints)
 
     def finds_in(self, value: Any) -> bool:
-        """Whether anything in a JSON value does."""
+        """Whether anything in a JSON value does, however deep: what was refused may be nested without end."""
+        waiting = [value]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, dict):
+                waiting += [*one, *one.values()]
+            elif isinstance(one, list):
+                waiting += one
+            elif self._is_found(one):
+                return True
+        return False
+
+    def _is_found(self, value: Any) -> bool:
         if isinstance(value, str):
             return self.finds(value)
-        if isinstance(value, dict):
-            return any(self.finds(key) or self.finds_in(one) for key, one in value.items())
-        if isinstance(value, list):
-            return any(map(self.finds_in, value))
         return isinstance(value, int | float) and not isinstance(value, bool) and str(value) in self._whole
 
     def finds_in_body(self, body: bytes) -> bool:
         """Whether a body does, JSON or not."""
         try:
             return self.finds_in(json.loads(body))
-        except ValueError:
+        except (ValueError, RecursionError):
             return self.finds(body.decode("utf-8", "replace")) or any(map(self.finds, _texts(body)))
 
-    def without(self, value: Any) -> Any:
-        """A JSON value without what is found in it; a number that is, is null."""
+    def without(self, value: Any, *, with_names: bool = False) -> Any:
+        """A stored JSON value without what is found in it; a number that is, is null.
+
+        `with_names`: also without what is found in the names of objects; not where those are our own.
+        """
         if isinstance(value, str):
             if value.strip().casefold() in self._whole:
                 return ""
             return self._part.sub("", value) if self._part is not None else value
         if isinstance(value, dict):
-            return {key: self.without(one) for key, one in value.items()}
+            values = (self.without(one, with_names=with_names) for one in value.values())
+            return dict(zip(self._names(value) if with_names else value, values, strict=True))
         if isinstance(value, list):
-            return [self.without(one) for one in value]
+            return [self.without(one, with_names=with_names) for one in value]
         return None if self.finds_in(value) else value
+
+    def _names(self, told: Iterable[str]) -> list[str]:
+        """Names without what is found in them, of which no two become one."""
+        found: dict[str, None] = {}
+        for one in told:
+            name = self.without(one) or "_"
+            while name in found:
+                name += "_"
+            found[name] = None
+        return list(found)
+
+
+def _in_address(text: str) -> str:
+    """A text as it stands in a path."""
+    return quote(text, safe="", errors="replace")
+
+
+def _in_form(text: str) -> str:
+    """A text as it stands in a query."""
+    return quote_plus(text, errors="replace")

@@ -44,6 +44,7 @@ from webapp.models import (
 _A_STEP = 1_000  # rows that one transaction removes, or that are looked at at a time
 _A_LOOK = 100  # refused requests at a time, each of which may be large
 _PAUSE = 0.2  # seconds; the longest between two steps
+_MOST_ROUNDS = 20
 _log = logging.getLogger("webapp.erasing")
 
 
@@ -107,10 +108,10 @@ class _Work:
                 self._blot()
             else:
                 self._remove()
-            self._search()
             time.sleep(max(0, self._asked_at + self._settling - clock.now()) / clock.SECOND)
             while self._kind == "erase" and self._is_back():
                 self._remove()
+            self._search()  # last: what was under way has left traces too
             self._do(self._end)
         except _LostError:
             return
@@ -200,6 +201,14 @@ class _Work:
 
     def _blot(self) -> None:
         """Take what named an archived person out of the events and visits that stay."""
+        blotter = Blotter([*self._pending.texts, *self._pending.shared], self._pending.names)
+        for _ in range(_MOST_ROUNDS):
+            if not self._blots(blotter):
+                return
+
+    def _blots(self, blotter: Blotter) -> int:
+        """Go through all of them. Returns how many somebody else has changed meanwhile, which stay as they are."""
+        missed = 0
         for customer_id in self._pending.customers:
             for table, key, texts in (
                 (Event, (Event.reported_at, Event.id), ("attributes", "context")),
@@ -207,32 +216,26 @@ class _Work:
                 (KeptVisit, (KeptVisit.started_at, KeptVisit.device_id), ("entry", "exit_page")),
             ):
                 for rows in self._parts(table, key, table.customer_id == customer_id, _A_STEP):
-                    found = [(row, self._blotted(row, texts)) for row in rows]
+                    found = [(row, _blotted(blotter, row, texts)) for row in rows]
                     changes = [(row, new) for row, new in found if new]
                     if changes:
-                        self._do(partial(self._write, table, changes))
-
-    def _blotted(self, row: Any, texts: Sequence[str]) -> dict[str, str]:
-        found = {}
-        for name in texts:
-            text = getattr(row, name)
-            if not text or not self._blotter.may_find(text):
-                continue
-            if name == "exit_page":
-                new = self._blotter.without(text)
-            else:
-                value = orjson.loads(text)
-                new = orjson.dumps(self._blotter.without(value)).decode() if self._blotter.finds_in(value) else text
-            if new != text:
-                found[name] = new
-        return found
+                        missed += len(changes) - self._do(partial(self._write, table, changes))
+        return missed
 
     def _write(self, table: Any, changes: Sequence[Any], session: Session, removed: Counter[str]) -> int:
+        notes, number = counts.of(session, self._workspace.id), 0
         for row, new in changes:
-            is_it = [column == getattr(row, column.key) for column in table.__table__.primary_key]
-            session.execute(update(table).where(*is_it).values(**new), execution_options={"synchronize_session": False})
-        removed["changed_events" if table is Event else "changed_visits"] += len(changes)
-        return len(changes)
+            # As it was read: what others have written since isn't lost.
+            names = [*(column.key for column in table.__table__.primary_key), *new]
+            is_it = [getattr(table, name) == getattr(row, name) for name in names]
+            unsynced = {"synchronize_session": False}
+            done: Any = session.execute(update(table).where(*is_it).values(**new), execution_options=unsynced)
+            number += done.rowcount
+            if table is Visit and done.rowcount and "entry" in new:
+                before = Beginning(row.started_at, row.entry, row.place)
+                beginnings.note(notes, row.customer_id, [before], [before._replace(entry=new["entry"])])
+        removed["changed_events" if table is Event else "changed_visits"] += number
+        return number
 
     def _parts(self, table: Any, key: Sequence[Any], where: Any, most: int) -> Iterator[Sequence[Any]]:
         """All rows that meet a condition, some at a time in the order of a key."""
@@ -322,9 +325,8 @@ class _Work:
         return not workspace.lets_erased_return and bool(self._do(self._again))
 
     def _again(self, session: Session, removed: Counter[str]) -> int:
-        for one in self._pending.known_by:
-            if one.kind not in {"system_id", "device_id"}:
-                continue
+        known = [one for one in self._pending.known_by if one.kind in {"system_id", "device_id"}]
+        for one in known:
             asked = Asked("erase", identifiers=[Identifier(one.kind, one.value)])
             person = erasures.find_person(session, self._workspace, asked)
             if person is None:
@@ -333,11 +335,18 @@ class _Work:
             row = session.get_one(Erasure, self._id)
             fresh = erased.keep(session, self._workspace, found.known_by)
             row.identifiers = json.dumps([*json.loads(row.identifiers), *fresh])
-            self._pending.add(found)
-            row.pending = self._pending.to_json()
-            self._blotter = Blotter(self._pending.texts, self._pending.names)
+            self._add(row, found)
             return 1
-        return 0
+        dids = [one.value for one in known if one.kind == "device_id"]
+        bare = hiding.hide_bare(session, self._workspace, dids)
+        if bare:
+            self._add(session.get_one(Erasure, self._id), Pending(devices=bare))
+        return len(bare)
+
+    def _add(self, row: Erasure, found: Pending) -> None:
+        self._pending.add(found)
+        row.pending = self._pending.to_json()
+        self._blotter = Blotter(self._pending.texts, self._pending.names)
 
     def _end(self, session: Session, removed: Counter[str]) -> int:
         if self._kind == "erase":
@@ -345,3 +354,30 @@ class _Work:
         values = {"pending": None, "worker": None, "ended_at": clock.now()}
         session.execute(update(Erasure).where(Erasure.id == self._id).values(**values))
         return 0
+
+
+def _blotted(blotter: Blotter, row: Any, texts: Sequence[str]) -> dict[str, str]:
+    """Those of these texts of a row in which something is found, without it."""
+    found = {}
+    for name in texts:
+        text = getattr(row, name)
+        if not text or not blotter.may_find(text):
+            continue
+        if name == "exit_page":
+            new = blotter.without(text)
+        else:
+            value = orjson.loads(text)
+            # As all of that kind are written: others look for what stands in them (webapp/stripping.py).
+            written = _attributes if name == "attributes" else _context
+            new = written(blotter.without(value, with_names=name == "attributes")) if blotter.finds_in(value) else text
+        if new != text:
+            found[name] = new
+    return found
+
+
+def _attributes(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _context(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

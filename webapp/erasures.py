@@ -31,6 +31,7 @@ from webapp.models import (
     Erasure,
     IdempotencyKey,
     IgnoredValue,
+    KeptVisit,
     Merge,
     Note,
     SearchTerm,
@@ -110,7 +111,7 @@ def preview(session: Session, kind: Kind, root_id: int) -> Preview:
     numbers = {
         "profiles": len(ids),
         "events": int(events),
-        "visits": _number(session, Visit.customer_id.in_(ids)),
+        "visits": sum(_number(session, table.customer_id.in_(ids)) for table in (Visit, KeptVisit)),
         "devices": len(own),
         "logins": _number(session, DeviceLogin.customer_id.in_(ids)),
         "merges": _number(session, theirs, Merge.member_id != Merge.target_id),

@@ -44,6 +44,8 @@ _CONTACTS = ("email", "mobile")
 class Pending:
     """What is still to be found of a person: rows of profiles (the root's last) and of devices, and in the clear what
     they were known by. It is dropped when nothing is left.
+
+    `shared`: e-mails and mobiles that somebody else has too.
     """
 
     customers: list[int] = field(default_factory=list)
@@ -51,6 +53,7 @@ class Pending:
     growlytics_ids: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     identifiers: list[tuple[str, str]] = field(default_factory=list)
+    shared: list[str] = field(default_factory=list)
 
     @property
     def known_by(self) -> list[Identifier]:
@@ -76,7 +79,7 @@ class Pending:
     def add(self, other: "Pending") -> None:
         """Take in what was found later."""
         self.customers[:0] = [one for one in other.customers if one not in self.customers]
-        for name in ("devices", "growlytics_ids", "names", "identifiers"):
+        for name in ("devices", "growlytics_ids", "names", "identifiers", "shared"):
             mine = getattr(self, name)
             mine += [one for one in getattr(other, name) if one not in mine]
 
@@ -96,8 +99,7 @@ def hide(session: Session, workspace: Workspace, root_id: int, removed: Counter[
     for device in shared:
         _leave(session, device, ids, removed)
     for device in own:
-        device.did = f"{_GONE}{secrets.token_hex(12)}"
-        device.info = device.user_agent = device.push_token = device.owner_id = None
+        _let_go(device)
     _rename(session, rows, root_id)
     _drop(session, workspace.id, ids, removed)
     # What an attribute is now is found by filters and samples; what it was goes with the rest.
@@ -115,7 +117,7 @@ def locked(session: Session, root_id: int) -> tuple[list[Customer], list[Merge]]
     held: set[int] = set()
     while True:
         ids = customers.members(session, root_id)
-        wanted = set(session.scalars(_used(ids)))
+        wanted = set(session.scalars(used(ids)))
         # Devices first, as everybody does.
         if not wanted <= held:
             query = select(Device).where(Device.id.in_(wanted)).order_by(Device.did).with_for_update()
@@ -128,11 +130,11 @@ def locked(session: Session, root_id: int) -> tuple[list[Customer], list[Merge]]
         root = next((row for row in rows if row.id == root_id), None)
         if root is None or root.root_id is not None:
             raise customers.NotFoundError(root_id)  # somebody else has merged or erased it meanwhile
-        if {row.id for row in rows} == set(ids) and set(session.scalars(_used(ids))) <= held:
+        if {row.id for row in rows} == set(ids) and set(session.scalars(used(ids))) <= held:
             return [*(row for row in rows if row.id != root_id), root], links
 
 
-def _used(ids: Sequence[int]) -> Any:
+def used(ids: Sequence[int]) -> Any:
     """The devices that these profiles have been on."""
     logins = select(DeviceLogin.device_id).where(DeviceLogin.customer_id.in_(ids))
     stretches = select(Customer.device_id).where(Customer.id.in_(ids), Customer.device_id.is_not(None))
@@ -146,7 +148,7 @@ def _used(ids: Sequence[int]) -> Any:
 
 def devices(session: Session, ids: Sequence[int]) -> tuple[list[Device], list[Device]]:
     """The devices on which only these profiles have been, and those on which others have been too."""
-    found = session.scalars(select(Device).where(Device.id.in_(_used(ids))).order_by(Device.did)).all()
+    found = session.scalars(select(Device).where(Device.id.in_(used(ids))).order_by(Device.did)).all()
     device_ids = [one.id for one in found]
     shared: set[int] = set()
     columns: tuple[tuple[Any, Any], ...] = (
@@ -162,7 +164,7 @@ def devices(session: Session, ids: Sequence[int]) -> tuple[list[Device], list[De
 
 
 def found(session: Session, workspace: Workspace, rows: Sequence[Customer], own: Sequence[Device]) -> Pending:
-    """What a person is known by. An e-mail or mobile that somebody else has too stays theirs."""
+    """What a person is known by. An e-mail or mobile that somebody else has too is theirs as well."""
     ids = [row.id for row in rows]
     known = [Identifier("system_id", row.system_id) for row in rows if row.system_id is not None]
     known += [Identifier("device_id", one.did) for one in own]
@@ -170,15 +172,39 @@ def found(session: Session, workspace: Workspace, rows: Sequence[Customer], own:
         AttributeValue.customer_id.in_(ids), AttributeValue.name.in_(("name", *_CONTACTS))
     )
     told = {(name, text) for name, value in session.execute(query.distinct()) if (text := json.loads(value))}
+    shared = []
     for name, text in sorted(told):
         if name != "name" and search.terms(name, text, workspace.default_region):
             one = Identifier("email" if name == "email" else "mobile", text)
-            if not erased.is_shared(session, workspace, one, ids):
+            if erased.is_shared(session, workspace, one, ids):
+                shared.append(text)
+            else:
                 known.append(one)
     return Pending(
         ids, [one.id for one in own], [row.growlytics_id for row in rows],
         sorted(text for name, text in told if name == "name"), [(one.kind, one.value) for one in known],
+        shared,
     )  # fmt: skip
+
+
+def _let_go(device: Device) -> None:
+    device.did = f"{_GONE}{secrets.token_hex(12)}"
+    device.info = device.user_agent = device.push_token = device.owner_id = None
+
+
+def hide_bare(session: Session, workspace: Workspace, dids: Sequence[str]) -> list[int]:
+    """Let nobody find those of these devices that nobody has been on, as where a push token alone has made one."""
+    is_one = Device.workspace_id == workspace.id, Device.did.in_(dids), Device.owner_id.is_(None)
+    query = select(Device).where(*is_one).order_by(Device.did).with_for_update()
+    taken = (Customer.device_id, DeviceLogin.device_id, Visit.device_id, KeptVisit.device_id, AttributeValue.device_id)
+    bare = [one for one in session.scalars(query) if not session.scalar(_any_of(taken, one.id))]
+    for device in bare:
+        _let_go(device)
+    return [one.id for one in bare]
+
+
+def _any_of(columns: Sequence[Any], id_: int) -> Any:
+    return select(or_(*(select(column).where(column == id_).exists() for column in columns)))
 
 
 def _leave(session: Session, device: Device, ids: Sequence[int], removed: Counter[str]) -> None:

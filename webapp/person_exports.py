@@ -3,6 +3,7 @@
 No more than some hundred rows are in memory, or read in one go, however many events somebody has.
 """
 
+import heapq
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,10 +14,24 @@ from markupsafe import Markup, escape
 from sqlalchemy import or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp import clock, customers, workspaces
+from webapp import clock, customers, hiding, workspaces
 from webapp.db import Database
 from webapp.filters import instant, local
-from webapp.models import AttributeValue, Customer, Device, DeviceLogin, Event, Merge, Note, Tag, User, Visit, Workspace
+from webapp.models import (
+    AttributeValue,
+    Customer,
+    Device,
+    DeviceLogin,
+    Event,
+    IgnoredValue,
+    KeptVisit,
+    Merge,
+    Note,
+    Tag,
+    User,
+    Visit,
+    Workspace,
+)
 
 AT_ONCE = 500  # rows
 MOST_SHOWN = 1_000  # events on the page; the file of events has all of them
@@ -109,9 +124,10 @@ class _One:
         """The events of each profile, oldest first; or so many of each, newest first."""
         yield from self._rows(Event, (Event.reported_at, Event.id), newest)
 
-    def visits(self) -> Iterator[Visit]:
-        """The visits of each profile, oldest first."""
-        yield from self._rows(Visit, (Visit.started_at, Visit.device_id))
+    def visits(self) -> Iterator[Visit | KeptVisit]:
+        """The visits of each profile, oldest first: before all others those that stay without their events."""
+        for table in (KeptVisit, Visit):
+            yield from self._rows(table, (table.started_at, table.device_id))
 
     def values(self) -> Iterator[AttributeValue]:
         """All values that attributes have or had, by name, oldest first."""
@@ -164,12 +180,11 @@ class _One:
             "merges": self._merges(session),
             "tags": sorted(set(session.scalars(select(Tag.name).where(Tag.customer_id.in_(self._ids))))),
             "notes": self._notes(session),
+            "ignoredValues": self._ignored(session),
         }
 
     def _devices(self, session: Session) -> Sequence[Device]:
-        logins = select(DeviceLogin.device_id).where(DeviceLogin.customer_id.in_(self._ids))
-        own = select(Customer.device_id).where(Customer.id.in_(self._ids), Customer.device_id.is_not(None))
-        return session.scalars(select(Device).where(Device.id.in_(logins.union(own))).order_by(Device.id)).all()
+        return session.scalars(select(Device).where(Device.id.in_(hiding.used(self._ids))).order_by(Device.id)).all()
 
     def _logins(self, session: Session) -> list[dict[str, Any]]:
         query = select(DeviceLogin.at, Device.did).join(Device, Device.id == DeviceLogin.device_id)
@@ -199,6 +214,22 @@ class _One:
         rows = session.execute(query.where(Note.customer_id.in_(self._ids)).order_by(Note.id))
         return [{"text": text, "at": at, "by": by} for text, at, by in rows]
 
+    def _ignored(self, session: Session) -> list[dict[str, Any]]:
+        order = (IgnoredValue.last_at, IgnoredValue.event_name, IgnoredValue.name, IgnoredValue.received)
+        rows = session.scalars(select(IgnoredValue).where(IgnoredValue.customer_id.in_(self._ids)).order_by(*order))
+        return [
+            {
+                "event": one.event_name or None,
+                "name": one.name,
+                "expected": one.expected,
+                "received": one.received,
+                "sample": one.sample,  # JSON, but it may be cut short
+                "count": one.count,
+                "lastAt": one.last_at,
+            }
+            for one in rows
+        ]
+
     def page(self) -> Iterator[str]:
         """The same for people, with the newest events."""
         with self._database.read() as session:
@@ -223,15 +254,21 @@ class _One:
         yield from _table("Notes", ("Written", "By", "Note"), notes)
         merged = ((self._at(one["at"]), one["member"], one["target"], one["because"]) for one in told["merges"])
         yield from _table("Merges", ("When", "Profile", "Became part of", "Because of"), merged)
+        ignored = (
+            (self._at(one["lastAt"]), one["event"] or "", one["name"], one["sample"]) for one in told["ignoredValues"]
+        )
+        yield from _table("Ignored for their type", ("Last", "Event", "Attribute", "Value"), ignored)
         visits = (
             (self._at(one.started_at), self._at(one.ended_at), _place(one), _shown(orjson.loads(one.entry or "{}")))
             for one in self.visits()
         )
         yield from _table("Visits", ("Began", "Ended", "Place", "How it began"), visits)
-        newest = sorted(self.events(newest=MOST_SHOWN), key=lambda one: (one.reported_at, one.id), reverse=True)
+        # Of all that come by, no more than are shown are held at a time.
+        candidates = self.events(newest=MOST_SHOWN)
+        newest = heapq.nlargest(MOST_SHOWN, candidates, key=lambda one: (one.reported_at, one.id))
         events = ((self._at(one.reported_at), one.name, _shown(orjson.loads(one.attributes))) for one in newest)
         head = f"The newest {MOST_SHOWN:,} events" if told["eventCount"] > MOST_SHOWN else "Events"
-        yield from _table(head, ("When", "Event", "Attributes"), _first(events, MOST_SHOWN))
+        yield from _table(head, ("When", "Event", "Attributes"), events)
         if told["eventCount"] > MOST_SHOWN:
             yield f"<p>All {told['eventCount']:,} events are in the file events.json beside this page.</p>\n"
         yield "</html>\n"
@@ -244,13 +281,6 @@ _BASICS = (
     ("Name", "name"), ("Email", "email"), ("Mobile", "mobile"), ("System ID", "systemId"),
     ("Growlytics ID", "growlyticsId"), ("Events", "eventCount"),
 )  # fmt: skip
-
-
-def _first(rows: Iterable[Any], most: int) -> Iterator[Any]:
-    for number, row in enumerate(rows):
-        if number >= most:
-            return
-        yield row
 
 
 def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
@@ -273,7 +303,7 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else _json(value)
 
 
-def _place(visit: Visit) -> str:
+def _place(visit: Visit | KeptVisit) -> str:
     place = orjson.loads(visit.place or "{}")
     return ", ".join(str(place[name]) for name in ("city", "region", "country") if place.get(name))
 
@@ -290,7 +320,7 @@ def _value(row: AttributeValue) -> dict[str, Any]:
     }
 
 
-def _visit(row: Visit) -> dict[str, Any]:
+def _visit(row: Visit | KeptVisit) -> dict[str, Any]:
     return {
         "startedAt": row.started_at,
         "endedAt": row.ended_at,

@@ -310,7 +310,7 @@ def _mobile_terms(value: str, region: str) -> set[str]:
     if number is None:
         return written
     national = phonenumbers.national_significant_number(number)
-    return {f"{number.country_code}{national}", national, *(term for term in written if term.isdecimal())}
+    return {_international(number), national, *(term for term in written if term.isdecimal())}
 
 
 def _mobile_questions(text: str, region: str) -> set[str]:
@@ -318,10 +318,23 @@ def _mobile_questions(text: str, region: str) -> set[str]:
         return set()
     number = _parsed(text[:_LONGEST_NUMBER], region)
     if number is not None:
-        return {f"{number.country_code}{phonenumbers.national_significant_number(number)}"}
+        return {_international(number)}
     digits = _digits(text)
     # Half a number being typed: leading zeros dial the trunk or abroad and aren't part of the number.
     return {digits, digits.lstrip("0")}
+
+
+def plain_mobile(value: str, region: str) -> str:
+    """A mobile in the one way in which it is compared, however it is spelled: with its country code, digits alone.
+
+    Of what is no number there are the digits, or else the text.
+    """
+    number = _parsed(value[:_LONGEST_NUMBER], region)
+    return (_digits(value) or fold(value)) if number is None else _international(number)
+
+
+def _international(number: phonenumbers.PhoneNumber) -> str:
+    return f"{number.country_code}{phonenumbers.national_significant_number(number)}"
 
 
 def _digits(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ClauseElement, select, tuple_, update
+from sqlalchemy import ClauseElement, Text, column, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from webapp import statements
@@ -65,17 +65,18 @@ def _strip(session: Session, rows: Sequence[Any]) -> int:
     for one in rows:
         told = json.loads(one.context)
         if told.pop("address", None) is not None:
-            key = {"customer_id": one.customer_id, "reported_at": one.reported_at, "id": one.id}
+            key = {"customer_id": one.customer_id, "reported_at": one.reported_at, "id": one.id, "was": one.context}
             changed.append({**key, "context": json.dumps(told, ensure_ascii=False) if told else None})
     if changed:
         statements.execute(session, _setting, changed)
-    return len(changed)
+    return len(changed)  # also what somebody else has changed meanwhile, so that another round comes by it
 
 
 def _setting(dialect: str) -> ClauseElement:
     keys = list(_EVENTS.primary_key)
-    told = statements.given(dialect, [*keys, _EVENTS.c.context]).subquery("told").c
-    return update(_EVENTS).where(*(one == told[one.name] for one in keys)).values(context=told.context)
+    told = statements.given(dialect, [*keys, _EVENTS.c.context, column("was", Text)]).subquery("told").c
+    is_it = [one == told[one.name] for one in keys]
+    return update(_EVENTS).where(*is_it, _EVENTS.c.context == told.was).values(context=told.context)
 
 
 def _strip_payloads(run: Run, place: tuple[int, int]) -> tuple[int, int] | None:

@@ -5,7 +5,9 @@ import logging
 import re
 import secrets
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -90,7 +92,9 @@ def _is_of_erased(call: Call, came: _Came) -> bool:
     if call.workspace.erasure_secret is None:
         return False
     with call.house.database.read() as session:
-        return erased.mentions(session, call.workspace, came.body)
+        given = [came.details["headers"].get(name, "") for name in ("User-Agent", IDEMPOTENCY_HEADER)]
+        beside = chain(given, *parse_qsl(came.details["query"], keep_blank_values=True))
+        return erased.mentions(session, call.workspace, came.body, beside)
 
 
 def _sample(fault: Fault) -> str:

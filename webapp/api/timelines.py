@@ -12,16 +12,19 @@ from webapp.cursors import Cursor
 from webapp.events import Filter, Start
 
 MOST_NAMES = 50
-_CURSOR = re.compile(r"(\d+\.-?\d+)(?:\.(\d{1,15}))?", re.ASCII)
+_CURSOR = re.compile(r"(\d+\.-?\d+)(?:\.(\d{1,15})\.(\d{1,15}))?", re.ASCII)
 
 
 class Place(NamedTuple):
     """Where the answer goes on, and how many events the answers before have told, where events are asked for by name:
     how many there are of a name is known, and once all are told nobody has to look further.
+
+    `total`: how many there were.
     """
 
     cursor: Cursor | None = None
     told: int = 0
+    total: int = 0
 
     @classmethod
     def of(cls, question: Question) -> "Place":
@@ -34,11 +37,17 @@ class Place(NamedTuple):
         if found is None or cursor is None:
             question.no_cursor()
             return cls()
-        return cls(cursor, int(found[2] or 0))
+        return cls(cursor, int(found[2] or 0), int(found[3] or 0))
+
+    def of_now(self, total: int) -> "Place":
+        """The same, with how many there are now. Where some are gone, as with a merge that was undone, those that were
+        told may be among them: then none counts as told.
+        """
+        return Place(self.cursor, self.told if total >= self.total else 0, total)
 
     def after(self, cursor: Cursor, number: int, wanted: Filter) -> str:
         """The place after so many more events."""
-        return f"{cursor}.{self.told + number}" if wanted.names else str(cursor)
+        return f"{cursor}.{self.told + number}.{self.total}" if wanted.names else str(cursor)
 
 
 def of_customer(call: Call, growlytics_id: str) -> Reply:
@@ -57,7 +66,8 @@ def of_customer(call: Call, growlytics_id: str) -> Reply:
         ids = customers.members(session, customer.id)
         left = None
         if names:
-            left = max(0, sum(number for name, number in events.names(session, ids) if name in names) - place.told)
+            place = place.of_now(sum(number for name, number in events.names(session, ids) if name in names))
+            left = max(0, place.total - place.told)
         elif not shows_hidden:
             wanted = wanted._replace(hidden=dictionary.hidden(session, here).events)
         found = events.timeline(session, here, ids, wanted, Start(place.cursor, left=left, size=limit))

@@ -130,8 +130,6 @@ def register(app: Flask) -> None:
     app.context_processor(openid.context)
     modules = (
         accounts, attributes, customers, dictionary, events, files, invitations, keys, logins, memberships, merges,
-        notes, refusals, segments, type_changes,
-        accounts, attributes, customers, dictionary, events, invitations, keys, logins, memberships, merges,
         notes, refusals, removals, segments, type_changes,
     )  # fmt: skip
     for not_found in (module.NotFoundError for module in modules):

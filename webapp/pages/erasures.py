@@ -91,12 +91,12 @@ def erase_known() -> ResponseReturnValue:
     try:
         with database().read() as session:
             person = erasures.find_person(session, place().workspace, asked)
+        if person is not None:  # whoever has a profile is looked at before
+            return redirect(url_for("erasures.confirm", growlytics_id=person.growlytics_id, kind="erase"), 303)
+        row = erasures.ask(database(), place().workspace, asked, who())
     except erasures.ImpossibleError as error:
         flash(f"{error} They are {', '.join(error.people)}.", "trouble")
         return redirect(url_for("erasures.index"), 303)
-    if person is not None:  # whoever has a profile is looked at before
-        return redirect(url_for("erasures.confirm", growlytics_id=person.growlytics_id, kind="erase"), 303)
-    row = erasures.ask(database(), place().workspace, asked, who())
     background.wake("erasing")
     return redirect(url_for("erasures.show", erasure_id=row.public_id), 303)
 
