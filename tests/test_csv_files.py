@@ -1,13 +1,16 @@
 """Reading CSV: whatever is in a file, its rows come out one by one, and each can be found again by its place."""
 
+import csv
 import resource
 from collections.abc import Iterator
 from datetime import UTC
+from io import StringIO
+from time import process_time
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from webapp import csv_files, csv_shapes, csv_values
+from webapp import csv_files, csv_shapes, csv_values, exports
 from webapp.csv_files import Format, Row
 from webapp.csv_values import WrongError
 
@@ -53,6 +56,33 @@ def test_bytes_that_are_no_text_cost_their_cell() -> None:
 def test_quotes_in_the_middle_and_open_ones() -> None:
     found = _rows(b'a,b\n5" pipe,x\n"open, and never\nclosed')
     assert [row.cells for row in found] == [["a", "b"], ['5" pipe', "x"], ["open, and never\nclosed"]]
+    assert [row.is_open for row in found] == [False, False, True]
+
+
+@pytest.mark.parametrize("end", ["", "\n", '""', "x" * 2_000_000, 'x""\n' * 400_000])
+@pytest.mark.parametrize("size", [100, 262_144])
+def test_a_quotation_mark_that_is_never_closed_is_told(end: str, size: int) -> None:
+    if size == 100 and len(end) > 1_000:
+        pytest.skip("takes long")
+    data = f'id,name\n1,"Bob\n2,Ann\n{end}'.encode()
+    titles, found = _rows(data, size=size)
+    assert (titles.is_open, found.is_open, found.cells[0], found.end) == (False, True, "1", len(data))
+    closed = _rows(data + b'"\n3,Eve\n', size=size)
+    assert [row.is_open for row in closed] == [False, False, False]
+
+
+def test_an_open_mark_behind_a_cell_that_is_too_long_is_told() -> None:
+    found = _rows(f'id,name\n1,"{"x" * 1_100_000}",yy,"zz\n2,Ann\n'.encode(), size=262_144)
+    assert [row.is_open for row in found] == [False, True]
+
+
+@pytest.mark.parametrize("end", ["", "\n", ",z", ",z\n"])
+@pytest.mark.parametrize("cell", ['"' + "x" * 99 + "\n", '"x', "x"])
+def test_the_last_row_is_told_though_it_is_cut(cell: str, end: str) -> None:
+    cells = cell + cell.lstrip('"') * (2_100_000 // len(cell.lstrip('"'))) + '"' * cell.startswith('"')
+    data = f"id,name\n1,{cells}{end}".encode()
+    _, found = _rows(data, size=262_144)
+    assert (found.cells[0], found.is_cut, found.is_open, found.end) == ("1", True, False, len(data))
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\r\n", b"\xef\xbb\xbf"])
@@ -162,6 +192,37 @@ def test_dates(text: str, format_: str, expected: str) -> None:
 def test_what_is_no_value(text: str, type_: str, format_: str) -> None:
     with pytest.raises(WrongError):
         csv_values.value(text, type_, format_, UTC)
+
+
+@pytest.mark.parametrize("type_", ["date", "number", "boolean"])
+@pytest.mark.parametrize("text", ["2024-01-31 10:00{}x", "2024-01-31{}x", "1{}x", "{}x"])
+@pytest.mark.parametrize("filling", [" ", "1", "1.", ",111"])
+def test_what_is_no_value_is_told_soon(type_: str, text: str, filling: str) -> None:
+    began = process_time()
+    for format_ in csv_values.TIME_FORMATS:
+        with pytest.raises(WrongError):
+            csv_values.value(text.format(filling * 60_000), type_, format_, UTC)
+    assert process_time() - began < 1
+
+
+def test_runs_of_spaces_are_matched_in_one_way_only() -> None:
+    began = process_time()
+    assert csv_values._DATES["year"].fullmatch(f"2024-01-31 10:00{' ' * 60_000}x") is None
+    assert process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [(" a ", "a"), ("'=1", "=1"), ("' +49", "+49"), ("'\t-1", "-1"), ("'72104483", "72104483"), ("'ab'=5", "'ab'=5")],
+)
+def test_marks_for_spreadsheets_are_taken_off(cell: str, text: str) -> None:
+    assert csv_values.text_of(cell) == text
+
+
+@pytest.mark.parametrize("text", ["=1+1", "  +49123", "@x", "\t=1", "\n-1", "＝1", "'s-Hertogenbosch", "plain", ""])
+def test_what_is_exported_is_read_again(text: str) -> None:
+    (written,) = csv.reader(StringIO(exports.lines([[text]]), newline=""))
+    assert csv_values.text_of(written[0]) == text.strip()
 
 
 def test_numbers() -> None:

@@ -223,6 +223,18 @@ def test_form_that_no_browser_sends_is_told_of(alice: FlaskClient, changed: dict
     assert alice.post(f"{path}/start", data={"csrf_token": _token(alice)}).status_code == 422
 
 
+@pytest.mark.parametrize("number", [1_001, 60_000])
+def test_file_of_too_many_columns_has_a_small_page(alice: FlaskClient, number: int) -> None:
+    path = _uploaded(alice, f"{','.join(['a'] * number)}\n{','.join(['1'] * number)}\n")
+    page = alice.get(path)
+    assert f"2 rows, {number:,} columns" in _text(page.text)
+    answer = _start(alice, path)
+    assert answer.status_code == 422
+    for told in (page, answer):
+        assert f"The file has {number:,} columns; 1,000 are allowed" in told.text
+        assert len(told.data) < 500_000
+
+
 def test_progress_is_asked_for_until_the_end(shop: Shop, alice: FlaskClient) -> None:
     path = _uploaded(alice, PEOPLE)
     _start(alice, path)

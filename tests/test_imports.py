@@ -1,13 +1,17 @@
 """Imports of customers and events from CSV: what comes out is what the API would have made of the same."""
 
 import io
+from collections.abc import Callable
 
 import pytest
+from sqlalchemy.orm import Session
 
 from tests.importing import failed_rows, failures, figures, get, run, start, suggested, upload
 from tests.world import Clock, Shop, rows, stored
 from webapp import audit, clock, import_files, import_plans, importing, imports
-from webapp.import_plans import FaultyError, Plan, Target
+from webapp.db import Database
+from webapp.import_faults import FaultyError
+from webapp.import_plans import Plan, Target
 from webapp.imports import Limits, NotFoundError, WrongError
 from webapp.ingest import application
 from webapp.models import AuditEntry, Event, IgnoredValue, Import, ImportChunk, ImportFailure
@@ -127,38 +131,6 @@ def test_a_bad_value_costs_its_row(shop: Shop) -> None:
     ]
 
 
-def test_failed_rows_can_be_mended_and_imported(shop: Shop) -> None:
-    imported = run(shop, "id,note\n,=1+1\n,-2\n,plain\n")
-    given = failed_rows(shop, imported).decode()
-    assert '"\'=1+1"' in given, "no spreadsheet takes it for a formula"
-    mended = given.replace('\n""', '\n"u1"', 1)
-    again = run(shop, mended)
-    assert figures(again) == {"rows": 3, "created": 1, "failed": 2}
-    assert shop.attributes("u1") == {"note": ("string", "=1+1")}
-
-
-def test_failed_rows_of_a_large_file_are_found_again(shop: Shop) -> None:
-    lines = [f"u{number},{'x' * 5_000}\n" if number % 400 else f",{number}\n" for number in range(1, 1_001)]
-    imported = run(shop, f"id,text\n{''.join(lines)}")
-    assert figures(imported) == {"rows": 1_000, "created": 998, "failed": 2}
-    assert [line.split(",")[1:3] for line in failed_rows(shop, imported).decode().splitlines()[1:]] == [
-        ['"400"', "401"], ['"800"', "801"],
-    ]  # fmt: skip
-
-
-def test_types_that_are_there_already_hold(shop: Shop) -> None:
-    shop.customer("u1", points="many", born="2020-01-01T00:00:00Z")
-    id_ = upload(shop, "id,Points,Born\nu2,12,31.01.2024\n")
-    with shop.database.read() as session:
-        preview = import_plans.preview(session, get(shop, id_))
-    assert [(one.target.name, one.existing_type) for one in preview.columns[1:]] == [
-        ("points", "string"), ("born", "date"),
-    ]  # fmt: skip
-    start(shop, id_)
-    importing.work_off(shop.database, Limits())
-    assert shop.attributes("u2") == {"points": ("string", "12"), "born": ("date", "2024-01-30T18:30:00Z")}
-
-
 def test_a_type_that_is_fixed_after_the_start_holds(shop: Shop) -> None:
     id_ = upload(shop, "id,points\nu2,12\n")
     start(shop, id_)
@@ -189,61 +161,6 @@ def test_a_trial_stores_nothing(shop: Shop) -> None:
     done = get(shop, tried.id)
     assert (done.state, figures(done)) == ("done", figures(tried))
     assert len(failures(shop, done)) == 1
-
-
-def test_every_fault_of_a_plan_is_told(shop: Shop) -> None:
-    id_ = upload(shop, "a,b,c,d\n1,2,3,4\n")
-    targets = (
-        Target("attribute", ""), Target("attribute", "x" * 50, "array"), Target("attribute", "email"),
-        Target("attribute", "when", "date", "someday"),
-    )  # fmt: skip
-    plan = Plan("customers", targets=targets, bad="file")
-    with pytest.raises(FaultyError) as caught:
-        start(shop, id_, plan)
-    assert [(one.column, one.field) for one in caught.value.faults] == [
-        (None, "bad"), (0, "name"), (1, "name"), (1, "type"), (2, "name"), (3, "format"), (None, "target"),
-    ]  # fmt: skip
-    with pytest.raises(FaultyError) as caught:
-        start(shop, id_, Plan("customers", "utf-7", "x", targets=(Target("id"), Target("id"))))
-    assert [one.field for one in caught.value.faults] == ["encoding", "delimiter", "target"]
-    assert get(shop, id_).state == "new"
-
-
-def test_faults_of_events(shop: Shop) -> None:
-    id_ = upload(shop, "a,b\n1,2\n", "events")
-    with pytest.raises(FaultyError) as caught:
-        start(shop, id_, Plan("events", targets=(Target("email"), Target())))
-    assert [one.field for one in caught.value.faults] == ["target", "target", "event_name", "target"]
-
-
-def test_a_form_with_anything_in_it_is_read(shop: Shop) -> None:
-    id_ = upload(shop, "id,b\n1,2\n")
-    odd = {"columns": "９", "target-0": "\x00", "delimiter": "\t", "has_header": "1", "event_name": "\ud800"}
-    for columns in ("2", "-1", "1e9", "", "99999999999", "９"):
-        plan = import_plans.read_form(get(shop, id_), odd | {"columns": columns})
-        with pytest.raises(FaultyError):
-            start(shop, id_, plan)
-    form = {"columns": "2", "target-0": "id", "target-1": "attribute", "name-1": "b", "type-1": "number"}
-    plan = import_plans.read_form(get(shop, id_), form | {"encoding": "utf-8", "delimiter": ",", "has_header": "1"})
-    assert plan.targets == (Target("id"), Target("attribute", "b", "number"))
-    start(shop, id_, plan)
-
-
-@pytest.mark.parametrize("data", ["id,name\n", "\n\n", "\ufeff"])
-def test_files_without_rows(shop: Shop, data: str) -> None:
-    id_ = upload(shop, data)
-    with pytest.raises(FaultyError, match="no rows"):
-        start(shop, id_)
-
-
-def test_duplicate_titles_and_empty_ones(shop: Shop) -> None:
-    id_ = upload(shop, "id,city,city,\n1,Bern,Thun,x\n")
-    plan = suggested(shop, id_)
-    with pytest.raises(FaultyError, match="another column"):
-        start(shop, id_, plan)
-    start(shop, id_, suggested(shop, id_, {2: Target("attribute", "city 2")}))
-    importing.work_off(shop.database, Limits())
-    assert shop.attributes("1") == {"city": ("string", "Bern"), "city 2": ("string", "Thun")}
 
 
 @pytest.mark.parametrize(
@@ -385,6 +302,39 @@ def test_files_are_removed_in_the_end(shop: Shop, hands: Clock) -> None:
     imports.forget_old(shop.database)
     assert (rows(shop.database, ImportChunk), rows(shop.database, ImportFailure)) == (0, 0)
     assert (get(shop, done.id).is_kept, get(shop, waiting).state) == (False, "cancelled")
+
+
+def test_a_file_that_is_started_meanwhile_is_kept(shop: Shop, hands: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = upload(shop, PEOPLE)
+    hands.wait(8 * clock.DAY)
+    plan, transact = suggested(shop, id_), Database.transact
+
+    def started(database: Database, work: Callable[[Session], object]) -> object:
+        monkeypatch.setattr(Database, "transact", transact)
+        start(shop, id_, plan)
+        return transact(database, work)
+
+    monkeypatch.setattr(Database, "transact", started)
+    imports.forget_old(shop.database)
+    importing.work_off(shop.database, Limits())
+    assert (get(shop, id_).state, figures(get(shop, id_))) == ("done", {"rows": 2, "created": 2})
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_a_file_that_is_removed_meanwhile_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch, *, dry: bool) -> None:
+    id_ = upload(shop, PEOPLE)
+    start(shop, id_, dry=dry)
+    count = importing._Work._count
+
+    def counted(work: importing._Work) -> bool:
+        found = count(work)
+        import_files.remove(shop.database, id_)
+        return found
+
+    monkeypatch.setattr(importing._Work, "_count", counted)
+    importing.work_off(shop.database, Limits())
+    ended = get(shop, id_)
+    assert (ended.state, ended.error, ended.rows) == ("failed", "the file was removed meanwhile", 0)
 
 
 class _Broken(io.BytesIO):

@@ -34,12 +34,17 @@ class Format(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The cells of a row, and where in the file it begins and ends, in bytes. `is_cut`: it was too long to be read."""
+    """The cells of a row, and where in the file it begins and ends, in bytes.
+
+    `is_cut`: it was too long to be read. `is_open`: a quotation mark in it is never closed, so it reaches to the end of
+    the file, whatever rows there were.
+    """
 
     cells: list[str]
     begin: int
     end: int
     is_cut: bool = False
+    is_open: bool = False
 
 
 def rows(pieces: Iterable[bytes], form: Format, position: int = 0) -> Iterator[Row]:
@@ -52,16 +57,15 @@ def rows(pieces: Iterable[bytes], form: Format, position: int = 0) -> Iterator[R
     while True:
         begin, is_cut = lines.position, False
         lines.begin_row()
-        try:
-            cells = next(reader)
-            while lines.is_within_line:
-                is_cut = True
-                lines.begin_row()
-                next(reader)
-        except StopIteration:
+        cells = next(reader, None)
+        if cells is None:
             return
-        if any(cells) or len(cells) > 1 or is_cut:
-            yield Row(cells, begin, lines.position, is_cut)
+        while lines.is_within_line:
+            is_cut = True
+            lines.begin_row()
+            next(reader, None)  # the file may end where the row was cut
+        if any(cells) or len(cells) > 1 or is_cut or lines.is_open:
+            yield Row(cells, begin, lines.position, is_cut, lines.is_open)
 
 
 def _decoded(pieces: Iterable[bytes], encoding: str) -> Iterator[str]:
@@ -88,6 +92,7 @@ class _Lines:
     def __init__(self, texts: Iterator[str], encoding: str, position: int) -> None:
         self.position = position
         self.is_within_line = False  # whether more of a line follows that was too long
+        self.is_open = False  # whether the text has ended within quotation marks
         self._texts, self._encoding = texts, encoding
         self._buffer, self._at, self._is_over = "", 0, False
         self._in_row = 0  # characters
@@ -109,12 +114,16 @@ class _Lines:
             return f"{_QUOTE}\n"
         line = self._line()
         if not line:
-            raise StopIteration
+            raise self._ended()
         self._in_row += len(line)
         if self._is_first:
             self._is_first = False
             line = line.removeprefix(MARK) or "\n"
         return line
+
+    def _ended(self) -> StopIteration:
+        self.is_open = self.is_open or self._in_row > 0
+        return StopIteration()
 
     def _line(self) -> str:
         while True:
@@ -161,7 +170,7 @@ class _Lines:
                     return
             elif self._is_over:
                 self._take(len(self._buffer), is_whole=True)
-                raise StopIteration
+                raise self._ended()
             else:
                 self._take(len(self._buffer), is_whole=False)
                 self._read()

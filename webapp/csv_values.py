@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 
-from webapp import values
+from webapp import exports, values
 
 TYPES = values.SCALARS
 LONGEST = 65_536  # bytes, as everywhere
@@ -18,12 +18,13 @@ TIME_FORMATS = {
     "milliseconds": "Unix time in milliseconds: 1769873400000",
 }
 _ZONE = r"(Z|UTC|GMT|[+-]\d\d:?(?:\d\d)?)"
-_TIME = rf"(?:[T ,]\s*(\d{{1,2}}):(\d\d)(?::(\d\d)(?:[.,](\d{{1,9}}))?)?\s*([AaPp][Mm])?\s*{_ZONE}?)?"
+_TIME = rf"(?:[T ,]\s*(\d{{1,2}}):(\d\d)(?::(\d\d)(?:[.,](\d{{1,9}}))?)?(?:\s*([AaPp][Mm]))?(?:\s*{_ZONE})?)?"
 _DATES = {
     "year": re.compile(rf"(\d{{4}})([-/.]?)(\d{{1,2}})\2(\d{{1,2}}){_TIME}", re.ASCII),
     "day": re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})\2(\d{{4}}|\d\d),?{_TIME}", re.ASCII),
 }
 _DATES["month"] = _DATES["day"]
+_LONGEST_DATE = 64  # characters: no longer text is worth matching
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
 _COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+", re.ASCII)
@@ -45,13 +46,29 @@ def unstorable(text: str) -> str | None:
     return "has bytes that are no text in this encoding"
 
 
+def storable(text: str) -> str:
+    """A text with a sign in the place of all that can't be stored."""
+    return "".join("\ufffd" if unstorable(one) else one for one in text) if unstorable(text) else text
+
+
+def text_of(cell: str) -> str:
+    """What a cell says: without spaces around it, and without the mark for spreadsheets that it is a text.
+
+    That stands before what would be a formula, as our own exports have it, or a long number, as Shopify writes it.
+    """
+    text = cell.strip()
+    if text.startswith("'") and text[1:].isascii() and text[1:].isdigit():
+        return text[1:]
+    return exports.unmarked(text).strip()
+
+
 def value(text: str, type_: str, format_: str, zone: tzinfo) -> str | int | float | bool:
     """The value that a text which isn't empty says. Raises WrongError.
 
     `format_`: of a date, one of TIME_FORMATS. A date is an instant in UTC afterwards; without a zone it is read in
     `zone`.
     """
-    if type_ not in (*TYPES, "custom"):
+    if type_ not in TYPES:
         raise WrongError(f"can’t be of the type {type_}, which the attribute has")
     if type_ == "number":
         return number(text)
@@ -95,7 +112,7 @@ def moment(text: str, format_: str, zone: tzinfo) -> datetime:
     """The instant, in UTC, that a date says which is written in this format. Raises WrongError."""
     if format_ in _EPOCHS:
         return _since_epoch(text, format_)
-    match = _DATES[format_].fullmatch(text)
+    match = _DATES[format_].fullmatch(text) if len(text) <= _LONGEST_DATE else None
     if match is None:
         raise WrongError(f"is no date of the form {_form(format_)}: {_short(text)}")
     try:

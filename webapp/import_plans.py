@@ -1,6 +1,5 @@
 """What becomes of each column of a file: looking at the file, suggesting it, reading it from a form, checking it."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NamedTuple
@@ -36,10 +35,10 @@ CHOICES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 BAD = {"cell": "leave out the cell", "row": "leave out the whole row"}
 MOST_COLUMNS = 1_000  # whatever the settings say: a profile has 100 attributes, an event 50
-_MOST_ATTRIBUTES = {"customers": 100, "events": 50}
 _SAMPLES = 3
 _LONGEST_SAMPLE = 60
 _SHOWN_ROWS = 5
+_SHOWN_COLUMNS = 20  # of a file that has too many
 __all__ = ["BAD", "CHOICES", "DELIMITERS", "ENCODINGS", "TIME_FORMATS", "TYPES", "Kind", "Plan", "Target", "preview"]
 
 
@@ -99,14 +98,16 @@ class Column:
 
 
 class Preview(NamedTuple):
-    """A file at a glance. `rows`: how many there are, `is_exact` or about. `ragged`: rows of the sample with more or
-    fewer cells than the first. `format_name`: the product that wrote it, where that is recognised.
+    """A file at a glance. `width`: how many columns there are; of more than are allowed, `columns` has some.
+    `rows`: how many there are, `is_exact` or about. `ragged`: rows of the sample with more or fewer cells than the
+    first. `format_name`: the product that wrote it, where that is recognised.
     """
 
     encoding: str
     delimiter: str
     has_header: bool
     columns: Sequence[Column]
+    width: int
     rows: int
     is_exact: bool
     ragged: int
@@ -114,22 +115,6 @@ class Preview(NamedTuple):
     plan: Plan
     notes: Sequence[str]
     sample_rows: Sequence[Sequence[str]]
-
-
-class Fault(NamedTuple):
-    """Something that keeps a plan from being followed. `column`: its place, None where it is about the whole plan."""
-
-    column: int | None
-    field: str
-    words: str
-
-
-class FaultyError(ValueError):
-    """A plan can't be followed."""
-
-    def __init__(self, found: Sequence[Fault]) -> None:
-        super().__init__("; ".join(one.words for one in found))
-        self.faults = found
 
 
 def of(imported: Import) -> Plan | None:
@@ -190,33 +175,35 @@ def preview(session: Session, imported: Import, plan: Plan | None = None) -> Pre
         found = csv_shapes.first_rows(begin, form, is_whole=is_whole)
     titles = titles_of(found, has_header)
     rows = found[1:] if has_header else found
-    columns = _columns(session, imported, titles, rows)
-    targets, event_name = tuple(one.target for one in columns), _event_name(imported, columns)
+    kinds = import_formats.targets(titles, imported.kind)
+    event_name = (plan.event_name if plan is not None else "") or _event_name(imported, kinds)
+    columns = _columns(session, imported, titles, rows, kinds, event_name)
+    targets = tuple(one.target for one in columns)
     suggested = Plan(imported.kind, *form, has_header, targets, event_name=event_name)
     number, is_exact = _number(begin, form, imported.size, is_whole=is_whole)
-    ragged = sum(len(row.cells) != len(titles) for row in rows)
+    width = len(found[0].cells) if found else 0
+    ragged = sum(len(row.cells) != width for row in rows)
     known = import_formats.recognised(titles) if imported.kind == "customers" else None
     return Preview(
         *form,
         has_header,
         columns,
+        width,
         max(0, number - has_header),
         is_exact,
         ragged,
         known and known.name,
         suggested,
-        _notes(rows, columns, ragged, known),
-        [[short(cell) for cell in row.cells] for row in rows[:_SHOWN_ROWS]],
+        _notes(rows, columns, width, ragged, known),
+        [[short(cell) for cell in row.cells[: len(titles)]] for row in rows[:_SHOWN_ROWS]],
     )
 
 
 def titles_of(rows: Sequence[Row], has_header: bool) -> list[str]:
-    """The titles of the columns; without a header they are numbered."""
-    if not rows:
-        return []
-    if has_header:
-        return [clean(cell) for cell in rows[0].cells]
-    return [f"Column {place + 1}" for place in range(len(rows[0].cells))]
+    """The titles of the columns; without a header they are numbered. Of more than are allowed, some."""
+    cells = rows[0].cells if rows else []
+    cells = cells if len(cells) <= MOST_COLUMNS else cells[:_SHOWN_COLUMNS]
+    return [clean(cell) if has_header else f"Column {place + 1}" for place, cell in enumerate(cells)]
 
 
 def clean(text: str) -> str:
@@ -226,7 +213,7 @@ def clean(text: str) -> str:
 
 def short(text: str) -> str:
     """The beginning of a cell, as a page may show it."""
-    cut = "".join("\ufffd" if csv_values.unstorable(one) else one for one in text[:_LONGEST_SAMPLE])
+    cut = csv_values.storable(text[:_LONGEST_SAMPLE])
     return cut if len(text) <= _LONGEST_SAMPLE else f"{cut}…"
 
 
@@ -240,15 +227,21 @@ def _number(begin: bytes, form: Format, size: int, *, is_whole: bool) -> tuple[i
     return max(found, round((found - 1) / last * size)), False  # the last one of these may be a part of one
 
 
-def _columns(session: Session, imported: Import, titles: Sequence[str], rows: Sequence[Row]) -> list[Column]:
+def _columns(
+    session: Session,
+    imported: Import,
+    titles: Sequence[str],
+    rows: Sequence[Row],
+    kinds: Sequence[str],
+    event_name: str,
+) -> list[Column]:
+    """`event_name`: of all events, where no column has it."""
     cells = [
         [text for row in rows if place < len(row.cells) and (text := row.cells[place].strip())]
         for place in range(len(titles))
     ]
-    kinds = import_formats.targets(titles, imported.kind)
     names = _names(session, imported, titles)
-    event_name = CUSTOMER if imported.kind == "customers" else _only(cells, kinds)
-    existing = _existing(session, imported.workspace_id, event_name, names)
+    held_by_name = existing(session, imported, event_name or _only(cells, kinds), names)
     known = import_formats.recognised(titles) if imported.kind == "customers" else None
     found = []
     for place, title in enumerate(titles):
@@ -256,7 +249,7 @@ def _columns(session: Session, imported: Import, titles: Sequence[str], rows: Se
         type_ = told or csv_values.detected(cells[place])
         name = names[place]
         is_attribute = kinds[place] == "attribute"
-        held = existing.get(name) if is_attribute else None
+        held = held_by_name.get(name) if is_attribute else None
         taken = held if held in TYPES else type_
         is_date = kinds[place] == "time" or (is_attribute and taken == "date")
         target = Target(
@@ -272,7 +265,7 @@ def _columns(session: Session, imported: Import, titles: Sequence[str], rows: Se
 
 def _only(cells: Sequence[Sequence[str]], kinds: Sequence[str]) -> str:
     """The name of the events, where a sample has only one."""
-    told = {text for place, kind in enumerate(kinds) if kind == "event" for text in cells[place]}
+    told = {csv_values.text_of(text) for place, kind in enumerate(kinds) if kind == "event" for text in cells[place]}
     return told.pop() if len(told) == 1 else ""
 
 
@@ -294,26 +287,38 @@ def _names(session: Session, imported: Import, titles: Sequence[str]) -> list[st
     ]
 
 
-def _existing(session: Session, workspace_id: int, event_name: str, names: Sequence[str]) -> dict[str, str]:
-    keys = [(event_name, name) for name in names if name]
+def existing(session: Session, imported: Import, event_name: str, names: Sequence[str]) -> dict[str, str]:
+    """The types of attributes that are there already: of customers, or of the events of this name."""
+    if imported.kind == "customers":
+        event_name = CUSTOMER
+    elif not event_name or csv_values.unstorable(event_name):
+        return {}
+    keys = [(event_name, name) for name in names[:MOST_COLUMNS] if name and not csv_values.unstorable(name)]
     if not keys:
         return {}
-    types = registry.registered(session, workspace_id, registry.is_one_of(keys))
+    types = registry.registered(session, imported.workspace_id, registry.is_one_of(keys))
     return {name: type_ for (_, name), type_ in types.items()}
 
 
-def _event_name(imported: Import, columns: Sequence[Column]) -> str:
+def attributes(plan: Plan) -> list[str]:
+    """The names of the attributes that a plan has."""
+    return [target.name for target in plan.targets if target.kind == "attribute"]
+
+
+def _event_name(imported: Import, kinds: Sequence[str]) -> str:
     """The name of the events of a file that has no column for it: after the file."""
-    if imported.kind == "customers" or any(one.target.kind == "event" for one in columns):
+    if imported.kind == "customers" or "event" in kinds:
         return ""
     stem = imported.file_name.rpartition("/")[2].partition(".")[0]
     return clean(stem.replace("_", " ").replace("-", " ")).capitalize()[:LONGEST_NAME]
 
 
 def _notes(
-    rows: Sequence[Row], columns: Sequence[Column], ragged: int, known: import_formats.Known | None
+    rows: Sequence[Row], columns: Sequence[Column], width: int, ragged: int, known: import_formats.Known | None
 ) -> list[str]:  # fmt: skip
     found = []
+    if width > MOST_COLUMNS:
+        found.append(f"The file has {width:,} columns; {MOST_COLUMNS:,} are allowed.")
     if known is not None and known.note:
         found.append(known.note)
     if ragged:
@@ -328,116 +333,6 @@ def _notes(
     return found
 
 
-def faults(session: Session, imported: Import, plan: Plan, most_columns: int | None = None) -> list[Fault]:
-    """Everything that keeps a plan from being followed."""
-    found: list[Fault] = []
-    if plan.encoding not in ENCODINGS:
-        found.append(Fault(None, "encoding", "Choose an encoding from the list"))
-    if plan.delimiter not in DELIMITERS:
-        found.append(Fault(None, "delimiter", "Choose a delimiter from the list"))
-    if plan.bad not in BAD:
-        found.append(Fault(None, "bad", "Choose what a value costs that can’t be read"))
-    begin, is_whole = head(session, imported)
-    titles: list[str] = []
-    if not found:
-        first = csv_shapes.first_rows(begin, plan.form, 2, is_whole=is_whole)
-        titles = titles_of(first, plan.has_header)
-        if not first:
-            found.append(Fault(None, "", "The file has no rows"))
-        elif plan.has_header and len(first) == 1 and is_whole:
-            found.append(Fault(None, "", "The file has titles but no rows"))
-        found += _faults_of_number(plan, titles, most_columns)
-    found += _faults_of_targets(plan, titles)
-    found += _faults_of_kind(plan)
-    return found + _faults_of_types(session, imported, plan)
-
-
-def _faults_of_number(plan: Plan, titles: Sequence[str], most: int | None) -> list[Fault]:
-    limit = MOST_COLUMNS if most is None else most
-    if len(titles) > limit:
-        return [Fault(None, "", f"The file has {len(titles):,} columns; {limit:,} are allowed")]
-    if titles and len(plan.targets) != len(titles):
-        words = f"The file has {len(titles):,} columns, the plan is for {len(plan.targets):,}; look at the file again"
-        return [Fault(None, "", words)]
-    return []
-
-
-def _faults_of_targets(plan: Plan, titles: Sequence[str]) -> list[Fault]:
-    found = []
-    kinds = {kind for kind, _ in CHOICES[plan.kind]}
-    names = Counter(target.name for target in plan.targets if target.kind == "attribute")
-    for place, target in enumerate(plan.targets):
-        called = f"“{short(titles[place])}”" if place < len(titles) and titles[place] else f"Column {place + 1}"
-        if target.kind not in kinds:
-            found.append(Fault(place, "target", f"{called}: choose what the column is for"))
-        if target.kind == "attribute":
-            found += _faults_of_attribute(plan, place, called, names)
-        is_date = target.kind == "time" or (target.kind == "attribute" and target.type == "date")
-        if is_date and target.format not in TIME_FORMATS:
-            found.append(Fault(place, "format", f"{called}: choose how its dates are written"))
-    return found
-
-
-def _faults_of_attribute(plan: Plan, place: int, called: str, names: Counter[str]) -> list[Fault]:
-    target = plan.targets[place]
-    found = []
-    if not target.name:
-        found.append(Fault(place, "name", f"{called}: give the attribute a name"))
-    elif len(target.name) > LONGEST_NAME:
-        found.append(Fault(place, "name", f"{called}: a name has at most {LONGEST_NAME} characters"))
-    elif names[target.name] > 1:
-        found.append(Fault(place, "name", f"{called}: another column is for “{target.name}” too"))
-    elif plan.kind == "customers" and target.name in registry.RESERVED:
-        found.append(Fault(place, "name", f"{called}: choose {target.name} as what the column is for"))
-    if csv_values.unstorable(target.name):
-        found.append(Fault(place, "name", f"{called}: the name {csv_values.unstorable(target.name)}"))
-    if target.type not in TYPES:
-        found.append(Fault(place, "type", f"{called}: choose a type from the list"))
-    return found
-
-
-def _faults_of_kind(plan: Plan) -> list[Fault]:
-    found = []
-    ids, attributes = plan.places("id"), plan.places("attribute")
-    if not ids:
-        found.append(Fault(None, "target", "Choose the column that has the customers’ System ID"))
-    once = {"id": "System ID", "email": "e-mail", "mobile": "mobile", "event": "event’s name", "time": "time"}
-    for kind, words in once.items():
-        found += [Fault(place, "target", f"Only one column can be the {words}") for place in plan.places(kind)[1:]]
-    most = _MOST_ATTRIBUTES[plan.kind]
-    if len(attributes) > most:
-        what = "A profile" if plan.kind == "customers" else "An event"
-        found.append(Fault(None, "target", f"{what} has at most {most} attributes; the plan has {len(attributes)}"))
-    if plan.kind == "events":
-        if not plan.places("event") and not plan.event_name:
-            found.append(Fault(None, "event_name", "Say what the events are called, or choose the column that does"))
-        elif len(plan.event_name) > LONGEST_NAME or csv_values.unstorable(plan.event_name):
-            found.append(Fault(None, "event_name", f"The name of an event has at most {LONGEST_NAME} characters"))
-        if not plan.places("time"):
-            found.append(Fault(None, "target", "Choose the column that says when the events happened"))
-    return found
-
-
-def _faults_of_types(session: Session, imported: Import, plan: Plan) -> list[Fault]:
-    """Attributes that are there already have their types, which cells must be of."""
-    event_name = CUSTOMER if plan.kind == "customers" else plan.event_name
-    names = [target.name for target in plan.targets if target.kind == "attribute"][:MOST_COLUMNS]
-    if plan.kind == "events" and plan.places("event"):
-        return []  # each event has its own: they are looked at row by row
-    existing = _existing(session, imported.workspace_id, event_name, [one for one in names if "\x00" not in one])
-    found = []
-    for place, target in enumerate(plan.targets):
-        held = existing.get(target.name) if target.kind == "attribute" else None
-        if held is None or held == target.type:
-            continue
-        if held not in (*TYPES, "custom"):
-            words = f"“{target.name}” is of the type {held}, which a cell can’t be"
-        else:
-            words = f"“{target.name}” is of the type {held} already, not {target.type}"
-        found.append(Fault(place, "type", words))
-    return found
-
-
 def format_of(column: Column) -> str:
     """How the dates of a column are written, as far as its samples tell."""
     return csv_values.date_format(column.samples) or "year"
@@ -445,9 +340,7 @@ def format_of(column: Column) -> str:
 
 def with_types(session: Session, imported: Import, plan: Plan) -> Plan:
     """A plan in which attributes that are there already are of the types that they have."""
-    names = [target.name for target in plan.targets if target.kind == "attribute" and "\x00" not in target.name]
-    event_name = CUSTOMER if plan.kind == "customers" else plan.event_name
-    held = _existing(session, imported.workspace_id, event_name, names[:MOST_COLUMNS])
+    held = existing(session, imported, plan.event_name, attributes(plan))
     targets = [
         replace(one, type=held[one.name], format=one.format or "year" * (held[one.name] == "date"))
         if one.kind == "attribute" and held.get(one.name) in TYPES

@@ -1,7 +1,6 @@
 """From the cells of a row to the typed change that it says, or to why it says none."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,9 +14,6 @@ from webapp.ingest.changes import Attribute, Carrying, CustomerUpdate, EventReco
 from webapp.models import Workspace
 from webapp.registry import CUSTOMER
 
-# Before what a spreadsheet should take for a text: a long number, as Shopify writes it, or what would be a formula, as
-# our own exports do (webapp/exports.py).
-_TEXT_MARK = re.compile(r"'(?=[=+\-@＝＋－＠]|\d+\Z)", re.ASCII)
 Reasons = list[tuple[int | None, str]]  # the column, None where it is about the row; and why, in words
 
 
@@ -66,13 +62,16 @@ class Reader:
 
     def _cells(self, row: Row) -> list[str]:
         """The texts of all columns."""
+        if row.is_open:
+            raise WrongError(
+                "a quotation mark in the row is never closed; what follows it, to the file’s end, isn’t read"
+            )
         if row.is_cut:
             raise WrongError(f"the row is longer than {LONGEST_ROW:,} characters")
-        cells, number = [cell.strip() for cell in row.cells], len(self._plan.targets)
+        cells, number = [csv_values.text_of(cell) for cell in row.cells], len(self._plan.targets)
         if any(cells[number:]):
             raise WrongError(f"the row has {len(cells):,} cells, but there are {number:,} columns")
-        cells += [""] * (number - len(cells))
-        return [_TEXT_MARK.sub("", cell, 1) if cell.startswith("'") else cell for cell in cells[:number]]
+        return cells[:number] + [""] * (number - len(cells))
 
     def _customer(self, cells: Sequence[str], reasons: Reasons) -> CustomerUpdate:
         who = self._system_id(cells, reasons)
@@ -119,8 +118,9 @@ class Reader:
         (place,) = self._columns["time"]
         if not cells[place]:
             raise self._failed(reasons, place, "is empty; every event needs its time")
+        text = self._storable(cells[place], place, reasons)
         try:
-            found = csv_values.moment(cells[place], self._plan.targets[place].format, self._zone)
+            found = csv_values.moment(text, self._plan.targets[place].format, self._zone)
         except WrongError as error:
             raise self._failed(reasons, place, str(error)) from None
         at = round(found.timestamp() * 1000)
@@ -149,10 +149,11 @@ class Reader:
     def _listed(self, cells: Sequence[str], event_name: str, reasons: Reasons) -> Iterable[Attribute]:
         for place in self._attributes:
             target = self._plan.targets[place]
-            type_ = self._types.get((event_name, target.name), target.type)
-            found = self._good(cells, place, type_, reasons)
+            held = self._types.get((event_name, target.name), target.type)
+            # What is of the type custom takes any value: the one that is chosen for the column.
+            found = self._good(cells, place, target.type if held == "custom" else held, reasons)
             if found is not None:
-                yield Attribute(target.name, found, type_)
+                yield Attribute(target.name, found, held)
 
     def _good(self, cells: Sequence[str], place: int, type_: str, reasons: Reasons) -> str | float | None:
         """The value of a cell; None where it is empty or, which is noted, none of its type."""
@@ -176,10 +177,10 @@ def event_names(plan: Plan, rows: Iterable[Numbered]) -> set[str]:
     if not plan.places("event"):
         return {plan.event_name}
     (place,) = plan.places("event")
-    names = {one.row.cells[place].strip() for one in rows if place < len(one.row.cells)}
+    names = {csv_values.text_of(one.row.cells[place]) for one in rows if place < len(one.row.cells)}
     return {name for name in names if 0 < len(name) <= LONGEST_NAME and not csv_values.unstorable(name)}
 
 
 def as_json(reasons: Reasons) -> str:
-    """As they are kept: some, each not too long."""
-    return json.dumps([[place, words[:300]] for place, words in reasons[:50]], ensure_ascii=False)
+    """As they are kept: some, each not too long, and whatever a cell has in it."""
+    return json.dumps([[place, csv_values.storable(words[:300])] for place, words in reasons[:50]], ensure_ascii=False)

@@ -324,8 +324,12 @@ class _Work:
             raise _LostError
 
     def _end(self) -> None:
-        # Whoever removed the file has cancelled the import; else every byte of it has been read.
-        self._finish("ready" if self._is_dry else "done", None)
+        with self._database.read() as session:
+            total = session.get_one(Import, self._id).total or 0
+        if self._rows < total:
+            self._finish("failed", "the file was removed meanwhile")
+        else:
+            self._finish("ready" if self._is_dry else "done", None)
 
     def _finish(self, state: str, error: str | None) -> None:
         self._database.transact(partial(self._finished, state=state, error=error))

@@ -5,16 +5,28 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import IO, Literal, NamedTuple
 
-from sqlalchemy import Update, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from webapp import audit, clock, csv_files, csv_shapes, exports, import_files, import_formats, import_plans
+from webapp import (
+    audit,
+    clock,
+    csv_files,
+    csv_shapes,
+    csv_values,
+    exports,
+    import_faults,
+    import_files,
+    import_formats,
+    import_plans,
+)
 from webapp.audit import Who
 from webapp.config import Settings
 from webapp.csv_files import Row
 from webapp.db import Database
+from webapp.import_faults import FaultyError
 from webapp.import_files import TooLargeError
-from webapp.import_plans import FaultyError, Plan
+from webapp.import_plans import Plan
 from webapp.models import Import, ImportFailure
 
 KINDS = ("customers", "events")
@@ -23,6 +35,7 @@ KEPT = 7 * clock.DAY  # so long a file stays when its import is over, or nobody 
 _LONGEST_FILE_NAME = 200
 _AT_ONCE = 500  # failed rows
 _LONGEST_CELL = 65_536  # characters of one that is given back
+_NOT_AS_IT_CAME = "This row is cut, or has � for what is no text: mend it, then empty this cell"
 _NEAR = 2_000_000  # bytes from one failed row to the next that are rather read than skipped
 
 
@@ -101,7 +114,7 @@ def _added(session: Session, who: Who, file_name: str, kind: FileKind) -> int:
         actor=who.name,
         user_id=who.user_id,
         kind=kind,
-        file_name="".join("\ufffd" if "\ud800" <= one <= "\udfff" else one for one in name) or "file",
+        file_name=csv_values.storable(name) or "file",
     )
     session.add(made)
     session.flush()
@@ -151,7 +164,7 @@ def start(session: Session, who: Who, id_: int, plan: Plan, limits: Limits, *, d
         raise WrongError("the file is being imported already")
     if imported.is_over or not imported.is_kept:
         raise WrongError("this import is over; upload the file again to import it again")
-    if found := import_plans.faults(session, imported, plan, limits.most_columns):
+    if found := import_faults.faults(session, imported, plan, limits.most_columns):
         raise FaultyError(found)
     imported.plan, imported.is_dry, imported.state = plan.as_json(), dry, "running"
     imported.actor, imported.user_id = who.name, who.user_id
@@ -246,15 +259,24 @@ def failed_rows(database: Database, workspace_id: int, id_: int) -> Iterator[byt
             if row is None:
                 return
             reasons = "; ".join(reason.text for reason in _reasons(one, named))
-            cells = [_given_back(cell) for cell in row.cells[: len(named)]]
-            cells += [""] * (len(named) - len(cells))
-            yield exports.lines([[*cells, one.row, reasons]]).encode()
+            yield exports.lines([_failed_row(row, len(named), one.row, reasons)]).encode()
         after = found[-1].row
 
 
+def _failed_row(row: Row, width: int, number: int, reasons: str) -> list[str | int]:
+    """The cells of a row, with its number and reasons behind the columns, and behind those what there is no column for.
+
+    By that it fails again until somebody has mended it, as does one that isn't given back as it came.
+    """
+    cells = [_given_back(cell) for cell in row.cells]
+    surplus = cells[width:]
+    if row.is_cut or row.is_open or cells != row.cells:
+        surplus.append(_NOT_AS_IT_CAME)
+    return [*cells[:width], *[""] * (width - len(cells)), number, reasons, *surplus]
+
+
 def _given_back(cell: str) -> str:
-    text = cell if len(cell) <= _LONGEST_CELL else f"{cell[:_LONGEST_CELL]}…"
-    return "".join("\ufffd" if "\ud800" <= one <= "\udfff" else one for one in text) if not text.isascii() else text
+    return csv_values.storable(cell if len(cell) <= _LONGEST_CELL else f"{cell[:_LONGEST_CELL]}…")
 
 
 class _Places:
@@ -277,8 +299,11 @@ class _Places:
         return None
 
 
-def _executed(session: Session, statement: Update) -> None:
-    session.execute(statement)
+def _given_up(session: Session, id_: int) -> bool:
+    """End one that wasn't started. Returns False where somebody has done so a moment ago."""
+    is_its = (Import.id == id_) & Import.state.in_(("new", "ready"))
+    ended = update(Import).where(is_its).values(state="cancelled", ended_at=clock.now())
+    return session.scalar(ended.returning(Import.id)) is not None
 
 
 def forget_old(database: Database) -> None:
@@ -295,9 +320,5 @@ def forget_old(database: Database) -> None:
     for id_, state in old:
         if state == "arriving":
             _drop(database, id_)
-            continue
-        if state in {"new", "ready"}:
-            is_its = (Import.id == id_) & Import.state.in_(("new", "ready"))
-            ended = update(Import).where(is_its).values(state="cancelled", ended_at=now)
-            database.transact(partial(_executed, statement=ended))
-        import_files.remove(database, id_)
+        elif state not in {"new", "ready"} or database.transact(partial(_given_up, id_=id_)):
+            import_files.remove(database, id_)

@@ -16,7 +16,8 @@ from webapp.audit import Who
 from webapp.cli.base import commands, explained, in_workspace, migrated, say, workspace_named
 from webapp.csv_files import DELIMITERS, ENCODINGS
 from webapp.db import Database
-from webapp.import_plans import FaultyError, Plan, Preview, Target
+from webapp.import_faults import FaultyError
+from webapp.import_plans import Plan, Preview, Target
 from webapp.imports import FileKind, Limits
 from webapp.models import Import
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp import background, filters, import_plans, imports
 from webapp.db import database
-from webapp.import_plans import FaultyError
+from webapp.import_faults import FaultyError
 from webapp.imports import FileKind
 from webapp.pages import uploads
 from webapp.pages.guards import who

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from webapp import background, clock, htmx, import_plans, imports
 from webapp.db import database
-from webapp.import_plans import DELIMITERS, ENCODINGS, Fault, Plan
+from webapp.import_faults import Fault
+from webapp.import_plans import DELIMITERS, ENCODINGS, Plan
 from webapp.imports import Limits
 from webapp.models import Import
 from webapp.pages.guards import place
