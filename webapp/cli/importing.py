@@ -25,6 +25,10 @@ _PAUSE = 1.0  # seconds; between two looks at what somebody else works on
 _BUILT_IN = ("name", "email", "mobile")
 Choices = dict[str, Any]  # options by their names
 _KINDS: tuple[FileKind, FileKind] = ("customers", "events")
+_OTHERWISE = (
+    "the file is being imported already, but not as these options say: "
+    "give those that it was begun with, and it goes on; or cancel that import on its page"
+)
 _TAB = {"tab": "\t", "\\t": "\t"}
 
 
@@ -70,11 +74,11 @@ def import_(
     with database.read() as session:
         workspace = workspace_named(session, workspace_name)
     who, kind = audit.console(workspace.id), _KINDS[is_events]
-    id_ = None if dry_run else _unfinished(database, workspace.id, file, kind)
+    id_ = None if dry_run else _unfinished(database, workspace.id, file, kind, choices)
     if id_ is None:
         id_ = _prepared(database, who, file, kind, limits)
         _start(database, who, id_, limits, choices | {"dry": dry_run})
-    ended = _work_off(database, limits, who, id_)
+    ended = _work_off(database, limits, who, id_, is_dry=dry_run)
     _tell(ended)
     if failed_to is not None and ended.failed:
         with failed_to.open("wb") as target:
@@ -86,15 +90,24 @@ def import_(
         sys.exit(1)
 
 
-def _unfinished(database: Database, workspace_id: int, file: Path, kind: str) -> int | None:
-    """The import of this very file that was interrupted."""
+def _unfinished(database: Database, workspace_id: int, file: Path, kind: str, choices: Choices) -> int | None:
+    """The import of this very file that was interrupted. Refuses options by which it would be another one."""
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     with database.read() as session:
         found = imports.unfinished(session, workspace_id, digest, kind)
-    if found is not None:
-        say(f"Going on with the import of {found.file_name} after row {found.rows:,}.")
-    return None if found is None else found.id
+        if found is None:
+            return None
+        if not _is_as_begun(session, found, choices):
+            raise click.ClickException(_OTHERWISE)
+    say(f"Going on with the import of {found.file_name} after row {found.rows:,}.")
+    return found.id
+
+
+def _is_as_begun(session: Session, imported: Import, choices: Choices) -> bool:
+    """Whether these options say how it is imported. Types are as they are now: what is imported already fixed some."""
+    begun, (_, chosen) = import_plans.of(imported), _chosen(session, imported, choices)
+    return begun is not None and import_plans.with_types(session, imported, begun) == chosen
 
 
 def _prepared(database: Database, who: Who, file: Path, kind: FileKind, limits: Limits) -> int:
@@ -108,7 +121,9 @@ def _prepared(database: Database, who: Who, file: Path, kind: FileKind, limits: 
 def _start(database: Database, who: Who, id_: int, limits: Limits, choices: Choices) -> None:
     try:
         with database.read() as session:
-            plan = _plan(session, imports.find(session, who.workspace_id or 0, id_), choices)
+            imported = imports.find(session, who.workspace_id or 0, id_)
+            looked, plan = _chosen(session, imported, choices)
+            _show(imported, looked, plan)
         with database.write() as session:
             imports.start(session, who, id_, plan, limits, dry=bool(choices["dry"]))
     except FaultyError as error:
@@ -128,23 +143,22 @@ def _hints(error: FaultyError) -> list[str]:
     ]
 
 
-def _plan(session: Session, imported: Import, choices: Choices) -> Plan:
-    """The plan that is suggested, with what is chosen. Tells both."""
+def _chosen(session: Session, imported: Import, choices: Choices) -> tuple[Preview, Plan]:
+    """A look at the file, and the plan that is suggested, with what is chosen."""
     plan = import_plans.preview(session, imported).plan
     delimiter, encoding = choices["delimiter"], choices["encoding"]
     if delimiter or encoding or choices["no_header"]:
         written = _TAB.get(str(delimiter), str(delimiter)) if delimiter else plan.delimiter
         plan = replace(plan, encoding=str(encoding or plan.encoding), delimiter=written)
         plan = replace(plan, has_header=plan.has_header and not choices["no_header"])
-    looked = import_plans.preview(session, imported, plan)
+    name = choices["event_name"]
+    looked = import_plans.preview(session, imported, replace(plan, event_name=name or ""))
     targets = _targets(looked, choices)
-    name = choices["event_name"] if choices["event_name"] is not None else looked.plan.event_name
+    name = looked.plan.event_name if name is None else name
     if any(one.kind == "event" for one in targets):
         name = ""
     plan = replace(looked.plan, targets=tuple(targets), bad=str(choices["bad"]), event_name=str(name))
-    plan = import_plans.with_types(session, imported, plan)
-    _show(imported, looked, plan)
-    return plan
+    return looked, import_plans.with_types(session, imported, plan)
 
 
 def _targets(looked: Preview, choices: Choices) -> list[Target]:
@@ -213,7 +227,7 @@ def _show(imported: Import, looked: Preview, plan: Plan) -> None:
         say(f"  Note: {one}")
 
 
-def _work_off(database: Database, limits: Limits, who: Who, id_: int) -> Import:
+def _work_off(database: Database, limits: Limits, who: Who, id_: int, *, is_dry: bool) -> Import:
     """Import it here, or look on while somebody else does, until it is over."""
     worker, progress = secrets.token_hex(8), _Progress()
     try:
@@ -231,7 +245,7 @@ def _work_off(database: Database, limits: Limits, who: Who, id_: int) -> Import:
                 time.sleep(_PAUSE)
     except KeyboardInterrupt:
         progress.end()
-        if imported.is_dry:
+        if is_dry:
             _drop(database, who, id_)
             raise
         say("Interrupted. The same command goes on; so does a server that runs, if it isn’t cancelled there.")
