@@ -318,7 +318,8 @@ def test_large_events_make_a_page_shorter(shop: Shop, reader: Reader, monkeypatc
     ("query", "expected"),
     [
         ([("cursor", "1"), ("limit", "x")], {("query.cursor", "cursor.invalid"), ("query.limit", "number.range")}),
-        ([("cursor", "1.2.3.4")], {("query.cursor", "cursor.invalid")}),
+        ([("cursor", "1.2.3")], {("query.cursor", "cursor.invalid")}),
+        ([("cursor", "1.2.3.4.5")], {("query.cursor", "cursor.invalid")}),
         ([("cursor", "1.99999999999999999999")], {("query.cursor", "cursor.invalid")}),
         ([("from", "today"), ("to", "2026-02-30")], {("query.from", "date.base"), ("query.to", "date.base")}),
         ([("to", "9" * 16)], {("query.to", "date.base")}),
