@@ -224,11 +224,11 @@ def test_backup_that_is_ended_leaves_nothing_behind(database: Path, tmp_path: Pa
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of half a megabyte."""
+    """A file system of a megabyte."""
     folder = tmp_path / "small"
     folder.mkdir()
     try:
-        with mounted(folder, "512k"):
+        with mounted(folder, "1m"):
             yield folder
     except NoDiskError:
         pytest.skip("only root can make a small disk here")
