@@ -322,6 +322,7 @@ def unfold(page: Page, most: int = 1000) -> None:
 
 def open_pages(page: Page, shop: Shop, most: int = 1000) -> Iterator[str]:
     """Open one page of HTML after the other, with what it has folded away unfolded: so many of the same kind."""
+    page.goto("about:blank")  # the first day's page leaves by itself for the list, as soon as it hears of customers
     for path in addresses(shop):
         answer = page.request.get(path, max_redirects=0)
         if not 300 <= answer.status < 400 and "text/html" in answer.headers["content-type"]:
