@@ -136,13 +136,14 @@ def _made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         return builders[key]
 
     patch.setattr(Rule, "_compile_builder", once)
-    patch.setattr("webapp.db.create_engine", _engine_sharing_statements({}))
+    patch.setattr("webapp.db.create_engine", _engine_sharing_statements())
     yield
     patch.undo()
 
 
-def _engine_sharing_statements(first: dict[str, Engine]) -> Callable[..., Engine]:
+def _engine_sharing_statements() -> Callable[..., Engine]:
     """Makes engines of which all of a dialect share the compiled statements of the first: the cache goes by dialect."""
+    first: dict[str, Engine] = {}
 
     def create(*arguments: Any, **options: Any) -> Engine:
         engine = create_engine(*arguments, query_cache_size=5_000, **options)

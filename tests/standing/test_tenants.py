@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Table, select
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from tests import members
@@ -455,12 +456,15 @@ REMEMBERED = {"tallies": (), "segments": ("count", "count_kind", "counted_at"), 
 
 
 def _state(database: Database) -> dict[str, list[Any]]:
-    """All rows but for what is only remembered, in an order of their own: PostgreSQL's changes with its plans."""
+    """All rows by their keys, but for what is only remembered."""
+
+    def rows(session: Session, table: Table) -> list[Any]:
+        kept = [one for one in table.c if one.name not in REMEMBERED.get(table.name, ())]
+        return list(session.execute(select(*kept).order_by(*table.primary_key)))
+
     with database.read() as session:
         return {
-            name: sorted(
-                session.execute(select(*(one for one in table.c if one.name not in REMEMBERED.get(name, ())))), key=repr
-            )
+            name: rows(session, table)
             for name, table in Base.metadata.tables.items()
             if name not in {"tallies", "audit"}  # where exports are noted
         }
