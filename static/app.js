@@ -125,6 +125,14 @@ function likeness(one, marks) {
   return [one.name, choice, words, one.closest("[id]")?.id, ...marks.map((mark) => one.getAttribute(mark))].join("\n");
 }
 
+// Whoever goes back or forward before this page's scripts stand is at an address whose page nobody has asked for.
+
+document.addEventListener("DOMContentLoaded", () => {
+  const [loaded] = performance.getEntriesByType("navigation");
+  const [asked, shown] = [location.href, loaded.name].map((address) => address.split("#")[0]);
+  if (asked !== shown) location.reload();
+});
+
 // A part that doesn't come says so where it would stand, and leaves the rest of the page alone.
 
 const failures = new WeakMap();

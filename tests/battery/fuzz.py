@@ -27,6 +27,7 @@ BATCHES = "batches"
 BATCH = "/api/v1/batch"
 _ORIGIN = "https://shop.example"
 _SLOWEST = 1.0  # seconds
+_LOOKS = 3  # at a body that took longer: one that is slow by itself is slow each time
 _KEYS = {"success", "accepted", "refused", "ignored", "did", "sid"}
 
 
@@ -85,16 +86,23 @@ def fuzzed(ground: Ground, bodies: int) -> Outcome:
 
 def _try(app: Flask, key: str, sent: _Sent, name: str, tally: _Tally) -> None:
     tally.faults += len(sent.faults or [])
-    wall, cpu = time.perf_counter(), time.process_time()
-    answer = call(app, sent, key)
-    # The machine may be busy with others: only what it cost us counts.
-    seconds = min(time.perf_counter() - wall, time.process_time() - cpu)
+    seconds, answer = _timed(app, key, sent)
+    for _ in range(_LOOKS - 1):
+        if seconds > _SLOWEST:
+            seconds = min(seconds, _timed(app, key, sent)[0])
     tally.statuses[answer.status] += 1
     tally.slowest = max(tally.slowest, seconds)
     tally.slow += seconds > _SLOWEST
     fault = f"{seconds:.1f} s" if seconds > _SLOWEST else _fault(answer, sent)
     if fault:
         tally.broken.append(f"{name} ({sent.kind}, {sent.path}): {fault}: {sent.body[:300]!r}")
+
+
+def _timed(app: Flask, key: str, sent: _Sent) -> tuple[float, Answer]:
+    """Seconds, and the answer. The machine may be busy with others: only what it cost us counts."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    answer = call(app, sent, key)
+    return min(time.perf_counter() - wall, time.process_time() - cpu), answer
 
 
 def _sent(chance: random.Random) -> _Sent:

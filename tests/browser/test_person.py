@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.scenes import unfold
 from tests.browser.waiting import opened
@@ -78,6 +78,26 @@ def test_visits_are_chosen_and_left_again(page: Page, meera: str) -> None:
     expect(activities.locator(".day")).to_have_count(4)
     page.go_forward()
     expect(activities.locator("header.visit")).to_have_count(4)
+
+
+def test_history_is_followed_before_a_page_is_ready(page: Page, meera: str) -> None:
+    page.goto(meera)
+    activities = page.locator("#activities")
+    activities.get_by_text("By visit").click()
+    expect(activities.locator("header.visit")).to_have_count(4)
+    page.reload()
+    expect(activities.locator("header.visit")).to_have_count(4)
+    page.route(re.compile(r"/htmx"), _hold)
+    page.go_back()
+    expect(activities.locator(".day")).to_have_count(4)
+    page.evaluate("history.forward()")  # Playwright would wait until the page has loaded
+    expect(page).to_have_url(re.compile(r"by=visit"))
+    page.unroute_all()
+    expect(activities.locator("header.visit")).to_have_count(4)
+
+
+def _hold(route: Route) -> None:
+    """Let nothing through, until the page is unrouted."""
 
 
 def test_profile_changes_and_merges_are_shown_on_request(page: Page, meera: str) -> None:
