@@ -51,6 +51,9 @@ FORMS = {
         "origins.changed", "/settings/website/origins/addition", {"origin": "https://new.example"}
     ),
     "settings.change_workspace": Form("settings.changed", "/settings/workspace", {**GOOD, "keeps_refused": "yes"}),
+    "exporting.export": Form("workspace.exported", "/settings/workspace/export"),
+    "privacy.change_retention": Form("retention.changed", "/settings/privacy/retention", {"days": "3000"}),
+    "privacy.change_addresses": Form("addresses.changed", "/settings/privacy/addresses", {"keeps_addresses": "no"}),
     "api_keys.create": Form("key.created", "/settings/keys", {"name": "Tills"}),
     "api_keys.limit": Form("key.limited", "/settings/keys/{key}/limit", {"rate_limit": "600"}),
     "api_keys.rotate": Form("key.rotated", "/settings/keys/{key}/rotation", {"overlap": "1d"}),
@@ -74,6 +77,9 @@ FORMS = {
     "describing.hide": Form("entry.hidden", "/data/hiding", {**CITY, "hidden": "yes"}),
     "retyping.change": Form("type.changed", "/data/types", {**CITY, "type": "date"}),
     "retyping.take_back": Form("type.restored", "/data/types/{change}/undoing"),
+    "handing.export": Form("customer.handed_out", f"{_OF}/export"),
+    "erasures.choose_returning": Form("returning.changed", "/erasures/returning", {"returning": "allowed"}),
+    "erasures.erase_known": Form("erasure.blocked", "/erasures", {"by": "email", "text": "nobody@example.com"}),
     "replaying.send_again": Form("refused.replayed", "/refused/{reason}/replay"),
     "replaying.dismiss": Form("refused.dismissed", "/refused/{reason}/dismissal"),
     "login.sign_in": Form(
@@ -93,12 +99,16 @@ FORMS = {
     "account.change_password": Form(
         "password.changed", "/settings/account", {"current": PASSWORD, "new": NEW_PASSWORD}
     ),
+    "erasures.archive": Form("customer.archived", f"{_OF}/archiving", {"sure": "yes"}),
+    "erasures.erase": Form("customer.erased", "/customers/{visitor}/erasing", {"sure": "yes"}),
     "login.sign_out": Form("login.left", "/account/logout"),
 }
 # Forms whose notes take more than a form to be made: what they leave, and which tests show it.
 ELSEWHERE = {
     "account.end_login": ("login.ended", "test_logins"),
     "account.leave": ("member.left", "test_members"),
+    "importing.cancel": ("import.cancelled", "test_import_pages"),
+    "importing.start": ("import.started", "test_import_pages"),
     "founding.create": ("workspace.created", "test_workspaces"),
     "joining.join": ("member.joined", "test_invitations"),
     "linking.unlink": ("user.unlinked", "test_openid"),
@@ -113,6 +123,7 @@ ELSEWHERE = {
 }
 # Forms that leave no note, and why.
 SILENT = {
+    "importing.upload": "nothing of the file is imported before somebody starts that",
     "second_factor.begin": "nothing is kept until a code has come back",
     "replaying.rehearse": "it says what would happen, and stores nothing",
     "reference.try_it": "it says what would happen, and stores nothing",

@@ -16,13 +16,13 @@ from webapp import statements
 # dictionary: a search in it looks at all names of a workspace.
 GROWING = frozenset({
     "arrivals", "attribute_types", "attribute_values", "audit", "browser_messages", "customers", "daily_counts",
-    "device_logins", "devices", "event_counts", "events", "idempotency_keys", "ignored_values", "merges", "notes",
-    "refused_hours", "refused_payloads", "search_terms", "tags", "tallies", "throttles", "visits",
+    "device_logins", "devices", "event_counts", "events", "idempotency_keys", "ignored_values", "kept_visits", "merges",
+    "notes", "refused_hours", "refused_payloads", "search_terms", "tags", "tallies", "throttles", "visits",
 })  # fmt: skip
 # Of these one person or one shop can have any number. What one person has of the others is sorted in no time.
 _UNBOUNDED = GROWING - {
     "attribute_types", "attribute_values", "daily_counts", "device_logins", "devices", "event_counts", "ignored_values",
-    "merges", "notes", "refused_hours", "refused_payloads", "tags",
+    "kept_visits", "merges", "notes", "refused_hours", "refused_payloads", "tags",
 }  # fmt: skip
 _MOST_SORTED = 500  # rows that PostgreSQL expects: the most that a page looks at is a few hundred
 _KINDS = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")

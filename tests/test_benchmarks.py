@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from tests import server
-from tests.benchmarks import bulk, databases, events, purchases, report, singles, wrk
+from tests.benchmarks import bulk, databases, events, imports, purchases, report, singles, wrk
 from tests.benchmarks.outcome import BenchmarkError, Outcome
 from tests.benchmarks.stage import Stage, check_stored
 from tests.test_load_purchases import PURCHASES, bought
@@ -36,6 +36,12 @@ def test_batches_are_measured_beside_plain_inserts(tmp_path: Path) -> None:
     assert len(found.measures) == 6
     assert all(one.values[0] > 0 for one in found.measures), found
     assert all(one.values[0] > 0 for one in found.targets), found
+
+
+def test_imports_are_measured(tmp_path: Path) -> None:
+    found = imports.run(smallest(tmp_path))
+    assert [one.label for one in found.measures] == ["200 customers", "600 purchases, and who bought"]
+    assert all(value > 0 for one in found.measures for value in one.values), found
 
 
 @needs_wrk

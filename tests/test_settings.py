@@ -116,23 +116,11 @@ def test_limit_of_merges_holds_at_once(shop: Shop, alice: FlaskClient) -> None:
     assert [merge.is_stopped for merge in merges(shop)] == [False, True]
 
 
-def test_addresses_are_kept_unless_the_box_is_empty(shop: Shop, alice: FlaskClient) -> None:
-    assert _workspace(shop).keeps_addresses is True
-    for fields, keeps in (({}, False), ({"keeps_addresses": "yes"}, True), ({"keeps_addresses": "nonsense"}, False)):
-        assert submit(alice, "/settings/workspace", **(GOOD | fields)).status_code == 302
-        assert _workspace(shop).keeps_addresses is keeps
-        box = re.search(
-            r'name="keeps_addresses" value="yes" (checked)?', alice.get("/settings/workspace").get_data(True)
-        )
-        assert box is not None
-        assert (box[1] == "checked") is keeps
-
-
 def test_what_was_given_stands_in_the_form_beside_the_fault(alice: FlaskClient) -> None:
-    answer = submit(alice, "/settings/workspace", **(GOOD | {"merges_a_day": "many", "keeps_addresses": "yes"}))
+    answer = submit(alice, "/settings/workspace", **(GOOD | {"merges_a_day": "many", "keeps_refused": "yes"}))
     page = answer.get_data(as_text=True)
     assert 'name="merges_a_day" value="many"' in page
-    assert 'name="keeps_addresses" value="yes" checked' in page
+    assert 'name="keeps_refused" value="yes" checked' in page
 
 
 def _created_key(page: str) -> str:

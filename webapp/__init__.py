@@ -1,5 +1,7 @@
 """Customer Profiles: a server that takes in a shop's customers and events and shows who they are."""
 
+from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,16 +21,22 @@ from webapp import (
     converting,
     db,
     demo_shop,
+    erasing,
     filters,
     headers,
     hosts,
     htmx,
+    importing,
+    imports,
     metrics,
     occupancy,
     openid,
     pages,
+    pruning,
     readiness,
     sdk,
+    stripping,
+    sweeping,
     watch,
 )
 from webapp.background import Background
@@ -41,6 +49,7 @@ from webapp.keys import Known
 from webapp.logs import RequestIds
 from webapp.mail import Post
 from webapp.metrics import Metrics
+from webapp.moving import halves
 from webapp.origins import Strangers
 from webapp.places import Places
 from webapp.proxies import TrustedProxies
@@ -75,7 +84,8 @@ class _Request(Request):
         self.query_string = quote(self.query_string, safe="%&=+,;:@/?!$'()*").encode()
 
 
-_COOKIELESS = {"static", *headers.SDK, "healthz", "readyz", "metrics"}
+_COOKIELESS = {"static", *headers.SDK, *headers.REVALIDATED, "healthz", "readyz", "metrics"}
+sweeping.WORKS |= {"events": pruning.Pruning(), "addresses": stripping.Stripping()}
 
 
 class _Cookies(SecureCookieSessionInterface):
@@ -146,7 +156,15 @@ def _house(app: Flask, settings: Settings) -> House:
     file, places = settings.database_file, Places(settings.geoip_database)
     app.extensions["database"] = database = Database(settings.url)
     app.extensions["occupancy"] = None if file is None else occupancy.shared(file)  # for as long as the app lives
-    app.extensions["background"] = {"converting": Background("converting", database, converting.go_on)}
+    app.extensions["import_limits"] = limits = imports.limits(settings)
+    works: dict[str, Callable[[Database], bool]] = {
+        "converting": converting.go_on,
+        "erasing": erasing.go_on,
+        "halves": halves.clear,
+        "importing": partial(importing.go_on, limits=limits),
+        "sweeping": sweeping.go_on,
+    }
+    app.extensions["background"] = {name: Background(name, database, work) for name, work in works.items()}
     app.extensions["readiness"] = ready = Readiness(database, file)
     app.extensions["metrics"] = counted = Metrics(file)
     ingestion = GroupCommit(database, counted.committed)

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     openid_client_secret: SecretStr | None = Field(default=None, validate_default=True)
     openid_name: str = Field(default="single sign-on", min_length=1, max_length=40)
     openid_only: bool = False
+    import_largest_file: int = Field(default=500_000_000, ge=1_000)
+    import_max_columns: int | None = Field(default=None, ge=1)
+    import_max_rows: int | None = Field(default=None, ge=1)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] | None = None
 
@@ -98,7 +101,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "geoip_database", "country_header", "log_format", "public_url", "mail_from", "smtp_url", "openid_issuer",
-        "openid_client_id", "openid_client_secret", mode="before",
+        "openid_client_id", "openid_client_secret", "import_max_columns", "import_max_rows", mode="before",
     )  # fmt: skip
     @classmethod
     def _none_if_empty(cls, value: object) -> object:

@@ -137,6 +137,12 @@ def members(session: Session, root_id: int) -> list[int]:
     return [root_id, *session.scalars(query)]
 
 
+def merged(session: Session, root_id: int, most: int) -> Sequence[str]:
+    """The Growlytics IDs of the profiles that were merged into a person's root, the first `most` of them."""
+    query = select(Customer.growlytics_id).where(Customer.root_id == root_id)
+    return session.scalars(query.order_by(Customer.id).limit(most)).all()
+
+
 def known(session: Session, workspace_id: int, growlytics_ids: Iterable[str]) -> set[str]:
     """Those of these Growlytics IDs that profiles of the workspace have."""
     wanted = set(growlytics_ids)
@@ -156,6 +162,23 @@ def find(session: Session, workspace_id: int, growlytics_id: str) -> Customer:
     if found is None:
         raise NotFoundError(growlytics_id)
     return found
+
+
+def find_registered(session: Session, workspace_id: int, system_id: str) -> Customer:
+    """The customer with this System ID in this workspace. Raises NotFoundError."""
+    if "\x00" in system_id:
+        raise NotFoundError(system_id)
+    found = session.scalar(
+        select(Customer).where(Customer.workspace_id == workspace_id, Customer.system_id == system_id)
+    )
+    if found is None:
+        raise NotFoundError(system_id)
+    return found
+
+
+def root(session: Session, customer: Customer) -> Customer:
+    """The root of the person that a customer is part of, which may be itself."""
+    return customer if customer.root_id is None else session.get_one(Customer, customer.root_id)
 
 
 def exist(session: Session, workspace_id: int) -> bool:

@@ -150,6 +150,21 @@ class Database:
                 self._confine(session.connection(), is_for_good=True)
             yield session
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A session for reading that sees one moment, however much it reads: that of its first look.
+
+        While it lasts, neither engine can clean up what has been replaced since.
+        """
+        if self.is_sqlite:
+            with self.read() as session:
+                yield session
+            return
+        frozen = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with frozen.connect() as connection, connection.begin(), Session(connection) as session:
+            self._confine(connection, is_for_good=False)
+            yield session
+
     def transact(self, work: Callable[[Session], T]) -> T:
         """Do work in one transaction and return its result; again, a few times, when PostgreSQL asks for it.
 

@@ -1,7 +1,7 @@
 """The devices of a person, as a page shows them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,12 @@ def of_person(session: Session, ids: Sequence[int], as_of: int | None = None) ->
         shown(device, first_at, last_at if as_of is None or last_at is None else min(last_at, as_of))
         for device, first_at, last_at in session.execute(query)
     ]
+
+
+def names(session: Session, ids: Iterable[int]) -> dict[int, str]:
+    """The dids of these devices, by id."""
+    query = select(Device.id, Device.did).where(Device.id.in_(set(ids)))
+    return {id_: did for id_, did in session.execute(query)}  # noqa: C416 - rows
 
 
 def clock_skew(session: Session, workspace_id: int, did: str) -> int:

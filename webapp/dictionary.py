@@ -107,6 +107,27 @@ def events(session: Session, workspace_id: int, wanted: Wanted, number: int = 1)
     return _page(session, where, DictionaryEntry.event_name, wanted, number)
 
 
+def following(
+    session: Session, workspace_id: int, event_name: str | None, after: str, size: int, *, shows_hidden: bool
+) -> Sequence[DictionaryEntry]:  # fmt: skip
+    """Some entries by name without regard to letter case, from a name on (which needn't be there).
+
+    `event_name`: attributes of this event, or of customers; None: the events.
+    """
+    where = [DictionaryEntry.workspace_id == workspace_id]
+    named = DictionaryEntry.event_name if event_name is None else DictionaryEntry.name
+    if event_name is None:
+        where.append(DictionaryEntry.name == ITSELF)
+    else:
+        where += [DictionaryEntry.event_name == event_name, DictionaryEntry.name != ITSELF]
+    if after:
+        where.append(tuple_(DictionaryEntry.folded, named) > (fold(after), after))
+    if not shows_hidden:
+        where.append(~DictionaryEntry.is_hidden)
+    query = select(DictionaryEntry).where(*where).order_by(DictionaryEntry.folded, named).limit(size)
+    return session.scalars(query).all()
+
+
 def _page(session: Session, where: list[ColumnElement[bool]], named: Any, wanted: Wanted, number: int) -> Page:
     folded = DictionaryEntry.folded
     is_wanted = [*where, *_wanted(where, wanted)]

@@ -51,12 +51,14 @@ class Filter(NamedTuple):
 class Start(NamedTuple):
     """Where reading begins: beside at most one cursor, else at the newest.
 
-    `left`: how many there are from there on that pass the filter, at most; for no more than these is looked.
+    `left`: how many there are from there on that pass the filter, at most; for no more than these is looked. `size`: so
+    many are read, instead of PAGE_SIZE.
     """
 
     older_than: Cursor | None = None
     newer_than: Cursor | None = None
     left: int | None = None
+    size: int | None = None
 
 
 NEWEST = Start()
@@ -262,7 +264,7 @@ def _counting(dialect: str) -> ClauseElement:
     columns = [column(name, at) for name in ("id", "number", "own", "earliest", "latest")]
     told = statements.given(dialect, columns).subquery("told").c
     # Until the first event comes, first and last seen hold the time of creation, which events don't compete with.
-    is_first = customers.c.event_count == 0
+    is_first = (customers.c.event_count == 0) & ~customers.c.has_pruned
     first, last = customers.c.first_seen_at, customers.c.last_seen_at
     is_root = told.number > 0  # or a merged profile, of which no more than its own events are counted
     return (
@@ -298,8 +300,8 @@ def timeline(
     wanted: Filter,
     start: Start = NEWEST,
 ) -> Timeline:
-    """The events of a person's profiles by reported time, PAGE_SIZE at a time."""
-    left, is_newest = start.left, start.newer_than is None
+    """The events of a person's profiles by reported time, some at a time."""
+    left, size, is_newest = start.left, start.size or PAGE_SIZE, start.newer_than is None
     if left == 0 or any("\x00" in text for text in (*wanted.names, wanted.text)):  # PostgreSQL can't even be asked
         return Timeline([])
     stretch = Stretch(session, ids, is_newest, _times(wanted), start.older_than or start.newer_than)
@@ -309,13 +311,13 @@ def timeline(
         stretch = stretch.where(Event.name.in_(wanted.names))
     elif wanted.hidden:
         stretch = stretch.where(Event.name.not_in(wanted.hidden))
-    number = PAGE_SIZE + 1 if left is None else min(PAGE_SIZE + 1, left)
+    number = size + 1 if left is None else min(size + 1, left)
     contains = containing.of(wanted.text, is_masked=wanted.is_masked) if wanted.text else None
     rows, edge = stretch.containing(contains, number, edge) if contains else (stretch.first(number), edge)
     if left is not None and len(rows) >= left:
         edge = None
-    has_more = len(rows) > PAGE_SIZE
-    del rows[PAGE_SIZE:]
+    has_more = len(rows) > size
+    del rows[size:]
     beyond = Cursor(rows[-1].reported_at, rows[-1].id) if has_more else edge
     if not is_newest:
         rows.reverse()

@@ -87,4 +87,13 @@ def lines(rows: Iterable[Iterable[str | float]]) -> str:
 
 def _safe(text: str) -> str:
     """A text that no spreadsheet takes for a formula: a mark before it says that it is text."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULAS) else text
+    return f"'{text}" if _is_formula(text) else text
+
+
+def unmarked(text: str) -> str:
+    """A text without the mark that it got by being exported."""
+    return text[1:] if text.startswith("'") and _is_formula(text[1:]) else text
+
+
+def _is_formula(text: str) -> bool:
+    return text.lstrip(" ").startswith(_FORMULAS)

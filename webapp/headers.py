@@ -18,6 +18,8 @@ ALWAYS = {
 
 SDK = ("sdk", "sdk_version")
 
+REVALIDATED = ("docs.document",)  # the same for everybody at one address, and asked for again by its ETag
+
 _API = [*ALWAYS.items(), ("Cache-Control", "no-store"), ("Vary", "HX-Request, HX-Target")]
 _SECURE = ("Strict-Transport-Security", "max-age=31536000")
 
@@ -35,6 +37,6 @@ def add(response: Response) -> Response:
             response.headers[name] = value
     if request.is_secure:
         response.headers[_SECURE[0]] = _SECURE[1]
-    if not (is_sdk or request.endpoint == "static") or response.status_code >= 400:
+    if not (is_sdk or request.endpoint in {"static", *REVALIDATED}) or response.status_code >= 400:
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import ColumnElement, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from webapp import agents, arrivals, attributes, counts, customers, events, merges, visits
+from webapp import agents, arrivals, attributes, counts, customers, events, kept_visits, merges, visits
 from webapp.db import insert
 from webapp.ingest.arrival import Arrival
 from webapp.ingest.changes import ClockSkew, DeviceInfo, Login, Logout, OnDevice, PushToken, Source
@@ -173,7 +173,7 @@ def _leave(
 ) -> int | None:  # fmt: skip
     """Take what happened after a logout from who had the device till then. Returns the profile that has it now."""
     session = arrival.session
-    if _is_anonymous(before) and not _has_any(session, device, earlier, 0, logout.at):
+    if _is_anonymous(before) and not _had_any(session, device, earlier, logout.at):
         # Nothing happened between the two ends of the stretch: the profile is the later one, whose history it has.
         session.get_one(Customer, earlier).since_at = logout.at
         return earlier
@@ -274,6 +274,12 @@ def _has_any(session: Session, device: Device, customer_id: int, since: int, unt
     )
 
 
+def _had_any(session: Session, device: Device, customer_id: int, until: int) -> bool:
+    """Whether a profile has anything that was reported by a device before a time, or had what retention has taken."""
+    first = session.scalar(select(Customer.pruned_from_at).where(Customer.id == customer_id))
+    return (first is not None and first < until) or _has_any(session, device, customer_id, 0, until)
+
+
 def _within(
     table: type[Event | AttributeValue], device: Device, customer_id: int, since: int, until: int | None
 ) -> list[ColumnElement[bool]]:
@@ -287,6 +293,7 @@ def _move(
     """Give what happened on a device from a time on, until a login or logout, to another profile."""
     session = arrival.session
     end = None if until is None else until.at
+    kept_visits.move(session, device.id, earlier, later, since, end)
     if not _has_any(session, device, earlier, since, end):  # nearly always: logins come before what follows them
         return
     where = _within(Event, device, earlier, since, end)

@@ -7,7 +7,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -133,6 +133,12 @@ def of_workspace(session: Session, workspace_id: int) -> Sequence[ApiKey]:
     """All keys of a workspace, usable ones first, newest first."""
     query = select(ApiKey).where(ApiKey.workspace_id == workspace_id).order_by(ApiKey.id.desc())
     return sorted(session.scalars(query), key=is_usable, reverse=True)
+
+
+def names(session: Session, workspace_id: int, ids: Iterable[int]) -> dict[int, str]:
+    """What these keys of a workspace are called, by id."""
+    query = select(ApiKey.id, ApiKey.name).where(ApiKey.workspace_id == workspace_id, ApiKey.id.in_(set(ids)))
+    return {id_: name for id_, name in session.execute(query)}  # noqa: C416 - rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def _swap_ids(session: Session, workspace: Workspace, one_id: int, other_id: int
 def by_hand(session: Session, workspace: Workspace, user_id: int, one_id: int, other_id: int) -> Merge:
     """Merge two people because somebody says that they are one. Takes ids of roots. Raises ImpossibleError."""
     counts.of(session, workspace.id)
-    _locked(session, {one_id, other_id})
+    locked(session, {one_id, other_id})
     roots = set(customers.hold(session, (one_id, other_id)).values())
     query = select(Customer).where(Customer.workspace_id == workspace.id, Customer.id.in_(roots))
     target, member = order(session.scalars(query.execution_options(populate_existing=True)).all())
@@ -180,7 +180,7 @@ def _find(session: Session, workspace: Workspace, merge_id: int) -> Merge:
     query = select(Merge).where(Merge.id == merge_id, Merge.target_id.in_(target), Merge.member_id != Merge.target_id)
     merge = session.scalar(query)
     if merge is not None:
-        _locked(session, {merge.member_id, merge.target_id})
+        locked(session, {merge.member_id, merge.target_id})
         merge = session.scalar(query.with_for_update().execution_options(populate_existing=True))
     if merge is None:
         raise NotFoundError(merge_id)
@@ -192,7 +192,7 @@ def regroup(session: Session, seeds: Iterable[int]) -> None:
     reached = set(seeds)
     if not reached:
         return
-    links, rows = _locked(session, reached)
+    links, rows = locked(session, reached)
     registered = {row.id for row in rows if row.system_id is not None}
     groups = _Groups(registered)
     for link in links:
@@ -203,11 +203,11 @@ def regroup(session: Session, seeds: Iterable[int]) -> None:
         if root_id != row.root_id:
             session.execute(update(Customer).where(Customer.id == row.id).values(root_id=root_id))
     profiles.refresh(session, {groups.root(row.id) for row in rows})
-    _note(session, rows, -1)
-    _note(session, session.execute(select(*_STANDING).where(Customer.id.in_(reached))).all(), 1)
+    note_standing(session, rows, -1)
+    note_standing(session, session.execute(select(*_STANDING).where(Customer.id.in_(reached))).all(), 1)
 
 
-def _note(session: Session, rows: Sequence[Any], number: int) -> None:
+def note_standing(session: Session, rows: Sequence[Any], number: int) -> None:
     """Note that those of these profiles that stand for a person are customers (with -1: are no more)."""
     for row in rows:
         if row.root_id is None:
@@ -221,7 +221,7 @@ _STANDING = (
 )  # fmt: skip
 
 
-def _locked(session: Session, reached: set[int]) -> tuple[list[Merge], Sequence[Any]]:
+def locked(session: Session, reached: set[int]) -> tuple[list[Merge], Sequence[Any]]:
     """All merges around these profiles, and the locked rows of all whom they reach."""
     _connected(session, reached)  # most are known beforehand, and locked in the order in which everybody locks
     while True:

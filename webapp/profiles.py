@@ -15,11 +15,12 @@ def refresh(session: Session, roots: Iterable[int]) -> None:
     for root_id in sorted(roots):
         ids = customers.members(session, root_id)
         root = session.get_one(Customer, root_id, populate_existing=True)
-        first, last = _seen(session, ids)
+        first, last, has_pruned = _seen(session, ids)
         values = {
             "first_seen_at": root.created_at if first is None else first,
             "last_seen_at": root.created_at if last is None else last,
             "event_count": session.scalar(select(func.sum(Customer.own_event_count)).where(Customer.id.in_(ids))) or 0,
+            "has_pruned": has_pruned,
             "is_bot": not root.is_registered and _are_bots(session, ids),
             **dict.fromkeys(RESERVED),
             **attributes.basics(session, ids),
@@ -27,16 +28,18 @@ def refresh(session: Session, roots: Iterable[int]) -> None:
         session.execute(update(Customer).where(Customer.id == root_id).values(**values))
 
 
-def _seen(session: Session, ids: list[int]) -> tuple[int | None, int | None]:
-    """The reported times of the first and the last event, epoch ms: two looks into the index for each profile."""
+def _seen(session: Session, ids: list[int]) -> tuple[int | None, int | None, bool]:
+    """The reported times of the first and the last event, epoch ms: two looks into the index for each profile.
+
+    Also of those that are kept no longer, and whether there were such.
+    """
     at = select(Event.reported_at).where(Event.customer_id == Customer.id).limit(1).correlate(Customer)
     first, last = at.order_by(Event.reported_at), at.order_by(Event.reported_at.desc())
-    rows = session.execute(
-        select(first.scalar_subquery(), last.scalar_subquery()).select_from(Customer).where(Customer.id.in_(ids))
-    ).all()
-    firsts = [row[0] for row in rows if row[0] is not None]
-    lasts = [row[1] for row in rows if row[1] is not None]
-    return min(firsts, default=None), max(lasts, default=None)
+    columns = (first.scalar_subquery(), last.scalar_subquery(), Customer.pruned_from_at, Customer.pruned_until_at)
+    rows = session.execute(select(*columns).select_from(Customer).where(Customer.id.in_(ids))).all()
+    firsts = [at for row in rows for at in (row[0], row[2]) if at is not None]
+    lasts = [at for row in rows for at in (row[1], row[3]) if at is not None]
+    return min(firsts, default=None), max(lasts, default=None), any(row[2] is not None for row in rows)
 
 
 def _are_bots(session: Session, ids: list[int]) -> bool:

@@ -13,6 +13,7 @@ _OF_CODE = {
     "number.unsafe": "Send numbers of more than 18 digits, such as ids, as strings.",
     "number.infinity": "Leave the value out where a calculation has no result.",
     "date.range": "Send epoch milliseconds: in most languages, seconds × 1,000.",
+    "date.retention": "Leave such events out, or keep events for longer in Settings › Privacy and send these again.",
     "id.placeholder": "Send nothing until the customer's id is known. If a customer of yours really has this id, take"
     " it off the list in Settings › Workspace and send these again.",
     "object.duplicate": "Send each key once; of two values one would be lost.",

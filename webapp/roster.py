@@ -115,17 +115,18 @@ class Roster:
         # Within a CASE, lest SQLite goes through the indexes of the list instead of looking at a few ids.
         return case((is_so, 1), else_=0) == 1
 
-    def page(self, order: Order, beside: Beside) -> Page:
+    def page(self, order: Order, beside: Beside, size: int | None = None) -> Page:
         """One page. Rows don't shift when others arrive."""
+        size = size or PAGE_SIZE
         to_older = beside.older_than is not None or (beside.newer_than is None and not order.is_oldest_first)
         start = beside.older_than if beside.newer_than is None else beside.newer_than
-        way = self._walk(start, PAGE_SIZE + 1, MOST_LOOKED_AT, to_older=to_older)
-        found = way.found[:PAGE_SIZE]
-        if start is None and way.is_over and len(way.found) <= PAGE_SIZE:
+        way = self._walk(start, size + 1, MOST_LOOKED_AT, to_older=to_older)
+        found = way.found[:size]
+        if start is None and way.is_over and len(way.found) <= size:
             self._everybody = len(found)
         far: Cursor | None = None
         looked: Looked | None = None
-        if len(way.found) > PAGE_SIZE:
+        if len(way.found) > size:
             far = self._cursor(found[-1])
         elif not way.is_over and way.last is not None:
             far = way.last

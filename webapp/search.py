@@ -106,6 +106,31 @@ def find(session: Session, workspace: Workspace, text: str, *, is_masked: bool =
     return Found(_hits(session, workspace, people[:LIMIT]), has_more)
 
 
+def whole(session: Session, workspace: Workspace, field: str, text: str) -> tuple[set[int], bool]:
+    """The profiles of which an e-mail or mobile was ever this one: their ids, and whether these are all of them.
+
+    A mobile may be written in any usual format; with a country code it isn't taken for another country's.
+    """
+    asked = {fold(text)}
+    if field == "mobile":
+        asked = _mobile_questions(text, workspace.default_region) or asked
+    of_field = (SearchTerm.field == field, ~SearchTerm.is_tail)
+    found = [_stretch(session, workspace.id, SearchTerm.term == one, *of_field) for one in sorted(asked - {""})]
+    return {row.customer_id for rows in found for row in rows}, all(len(rows) < _MOST_ROWS for rows in found)
+
+
+def is_same(field: str, value: str, text: str, region: str) -> bool:
+    """Whether an e-mail or mobile is the one that somebody means by a text."""
+    if field == "mobile":
+        questions = _mobile_questions(text, region) or {fold(text)}
+        return not questions.isdisjoint(terms(field, value, region))
+    return _compared(value) == _compared(text)
+
+
+def _compared(text: str) -> str:
+    return normal(" ".join(text.split())[:_MOST_FOLDED])
+
+
 def _people(session: Session, matches: list[_Match]) -> list[tuple[_Match, Customer, Customer]]:
     """Each person once, by the best match of any of the person's profiles: the match, that profile, the root.
 
@@ -285,7 +310,7 @@ def _mobile_terms(value: str, region: str) -> set[str]:
     if number is None:
         return written
     national = phonenumbers.national_significant_number(number)
-    return {f"{number.country_code}{national}", national, *(term for term in written if term.isdecimal())}
+    return {_international(number), national, *(term for term in written if term.isdecimal())}
 
 
 def _mobile_questions(text: str, region: str) -> set[str]:
@@ -293,10 +318,23 @@ def _mobile_questions(text: str, region: str) -> set[str]:
         return set()
     number = _parsed(text[:_LONGEST_NUMBER], region)
     if number is not None:
-        return {f"{number.country_code}{phonenumbers.national_significant_number(number)}"}
+        return {_international(number)}
     digits = _digits(text)
     # Half a number being typed: leading zeros dial the trunk or abroad and aren't part of the number.
     return {digits, digits.lstrip("0")}
+
+
+def plain_mobile(value: str, region: str) -> str:
+    """A mobile in the one way in which it is compared, however it is spelled: with its country code, digits alone.
+
+    Of what is no number there are the digits, or else the text.
+    """
+    number = _parsed(value[:_LONGEST_NUMBER], region)
+    return (_digits(value) or fold(value)) if number is None else _international(number)
+
+
+def _international(number: phonenumbers.PhoneNumber) -> str:
+    return f"{number.country_code}{phonenumbers.national_significant_number(number)}"
 
 
 def _digits(text: str) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp import clock, tokens
 from webapp.db import insert
-from webapp.models import Login, Membership, Reset, User, Workspace
+from webapp.models import LinkedAccount, Login, Membership, Reset, User, Workspace
 
 LOGIN_IDLE = 8 * clock.HOUR
 LOGIN_LIFETIME = 14 * clock.DAY
@@ -21,6 +21,13 @@ _COMMON = ("password", "qwerty", "letmein", "welcome", "admin", "iloveyou", "cha
 
 # What has a meaning of its own where addresses stand in a list, as in the header of a mail.
 _NO_ADDRESS = set(' ,;:<>()[]\\"')
+
+# Who has a password, an account of an OpenID provider, or a workspace to be in.
+_MAY_SIGN_IN = or_(
+    User.password_hash != "",
+    exists().where(LinkedAccount.user_id == User.id),
+    exists().where(Membership.user_id == User.id),
+)
 
 _hasher = PasswordHasher()
 # Each hash takes 64 MiB for a moment: unbounded, a flood of logins would exhaust the memory.
@@ -70,8 +77,10 @@ def create(session: Session, wanted: Credentials, workspace_id: int, role: str) 
     """Make a user who has a role in a workspace. Raises InvalidError."""
     now = clock.now()
     row = {"email": wanted.email, "password_hash": wanted.password_hash, "created_at": now}
-    statement = insert(session)(User).values(row).on_conflict_do_nothing(index_elements=["email"]).returning(User)
-    user: User | None = session.scalar(statement)
+    # An author whom an import has brought (webapp/moving) becomes a user with the first account of that e-mail.
+    statement = insert(session)(User).values(row)
+    statement = statement.on_conflict_do_update(index_elements=["email"], set_=row, where=~_MAY_SIGN_IN)
+    user: User | None = session.scalar(statement.returning(User), execution_options={"populate_existing": True})
     if user is None:
         raise InvalidError(f"there is a user {wanted.email} already")
     session.add(Membership(user_id=user.id, workspace_id=workspace_id, role=role, created_at=now))
@@ -79,8 +88,8 @@ def create(session: Session, wanted: Credentials, workspace_id: int, role: str) 
 
 
 def exist(session: Session) -> bool:
-    """Whether there is any user."""
-    return session.scalar(select(User.id).limit(1)) is not None
+    """Whether there is any user who may ever have signed in; authors that an import has brought never have."""
+    return session.scalar(select(User.id).where(_MAY_SIGN_IN).limit(1)) is not None
 
 
 def checked_email(text: str) -> str:

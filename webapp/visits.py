@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ClauseElement, ColumnElement, delete, func, select, tuple_
+from sqlalchemy import ClauseElement, ColumnElement, Select, delete, func, select, tuple_
 from sqlalchemy.engine import result_tuple
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from webapp import beginnings, clock, statements, stretches
 from webapp.beginnings import Beginning, Entry
 from webapp.counts import Notes
 from webapp.db import Base
-from webapp.models import Device, Event, Visit
+from webapp.models import Device, Event, KeptVisit, Visit
 
 LONGEST_PAUSE = 30 * clock.MINUTE
 _FEW_PARTS, _MOST_PARTS = 10, 200
@@ -28,9 +28,11 @@ _VISITS = Base.metadata.tables[Visit.__tablename__]
 _Whose = tuple[int, int]  # customer_id, device_id
 _MOST_STAYS = 200
 _ORDER = ("started_at", "device_id")
+_TABLES = (Visit, KeptVisit)
+_Table = type[Visit] | type[KeptVisit]
 _COLUMNS = (
-    Visit.device_id, Visit.started_at, Visit.ended_at, Visit.event_count,
-    Visit.entry_at, Visit.entry, Visit.exit_at, Visit.exit_page, Visit.place_at, Visit.place,
+    "device_id", "started_at", "ended_at", "event_count", "entry_at", "entry", "exit_at", "exit_page", "place_at",
+    "place",
 )  # fmt: skip
 
 
@@ -163,12 +165,12 @@ def extend(session: Session, notes: Notes, moments: Mapping[_Whose, Sequence[Spa
         for (customer_id, device_id), theirs in moments.items()
     ]
     before: dict[_Whose, list[Span]] = {whose: [] for whose in moments}
-    for row in map(_named, statements.execute(session, _near, windows)):
-        before[row.customer_id, row.device_id].append(_span(row))
-    _store(session, notes, {whose: (before[whose], coalesced([*before[whose], *moments[whose]])) for whose in moments})
+    for row in map(named, statements.execute(session, _near, windows)):
+        before[row.customer_id, row.device_id].append(span_of(row))
+    store(session, notes, {whose: (before[whose], coalesced([*before[whose], *moments[whose]])) for whose in moments})
 
 
-_named = result_tuple([one.name for one in _VISITS.c])
+named = result_tuple([one.name for one in _VISITS.c])
 
 
 def _near(dialect: str) -> ClauseElement:
@@ -186,20 +188,20 @@ def _near(dialect: str) -> ClauseElement:
 def rebuild(session: Session, notes: Notes, customer_id: int, device_id: int) -> None:
     """Make a customer's visits on a device anew from the events there."""
     stored = select(*_VISITS.c).where(_VISITS.c.customer_id == customer_id, _VISITS.c.device_id == device_id)
-    before = [_span(row) for row in session.execute(stored)]
+    before = [span_of(row) for row in session.execute(stored)]
     query = select(Event.reported_at, Event.context)
     query = query.where(Event.customer_id == customer_id, Event.device_id == device_id)
     moments = [moment(device_id, at, context) for at, context in session.execute(query)]
-    _store(session, notes, {(customer_id, device_id): (before, coalesced(moments))})
+    store(session, notes, {(customer_id, device_id): (before, coalesced(moments))})
 
 
-def _store(session: Session, notes: Notes, changes: Mapping[_Whose, tuple[list[Span], list[Span]]]) -> None:
+def store(session: Session, notes: Notes, changes: Mapping[_Whose, tuple[list[Span], list[Span]]]) -> None:
     """Replace visits by others, for each customer and device."""
     gone, rows = [], []
     for (customer_id, _), (before, after) in changes.items():
         starts, known = {span.started_at for span in after}, set(before)
-        gone += [_row(customer_id, span) for span in before if span.started_at not in starts]
-        rows += [_row(customer_id, span) for span in after if span not in known]
+        gone += [row_of(customer_id, span) for span in before if span.started_at not in starts]
+        rows += [row_of(customer_id, span) for span in after if span not in known]
         beginnings.note(notes, customer_id, (one.beginning for one in before), (one.beginning for one in after))
     if gone:
         statements.execute_later(session, _deleting, gone)
@@ -218,7 +220,7 @@ def _storing(dialect: str) -> ClauseElement:
     return statement.on_conflict_do_update(index_elements=list(_VISITS.primary_key), set_=changed)
 
 
-def _row(customer_id: int, span: Span) -> dict[str, Any]:
+def row_of(customer_id: int, span: Span) -> dict[str, Any]:
     return {
         "customer_id": customer_id,
         "started_at": span.started_at,
@@ -234,7 +236,7 @@ def _row(customer_id: int, span: Span) -> dict[str, Any]:
     }
 
 
-def _span(row: Any) -> Span:
+def span_of(row: Any) -> Span:
     return Span(
         row.device_id,
         row.started_at,
@@ -267,17 +269,27 @@ def ends(session: Session, ids: Sequence[int], as_of: int | None = None) -> Ends
     return None if first is None or last is None else Ends(first, last)
 
 
-def _begun(as_of: int | None) -> list[ColumnElement[bool]]:
-    return [] if as_of is None else [Visit.started_at <= as_of]
+def _columns(table: _Table, names: Sequence[str] = _COLUMNS) -> list[ColumnElement[Any]]:
+    return [getattr(table, name) for name in names]
+
+
+def _parts(ids: Sequence[int], as_of: int | None, names: Sequence[str] = _COLUMNS) -> list[Select[Any]]:
+    """These columns of the visits of a person: also of those whose events are kept no longer."""
+    return [
+        select(*_columns(table, names)).where(one, *([] if as_of is None else [table.started_at <= as_of]))
+        for table in _TABLES
+        for one in stretches.of(table.customer_id, ids)
+    ]
 
 
 def _end(session: Session, ids: Sequence[int], as_of: int | None, *, newest: bool) -> Span | None:
-    parts = [select(*_COLUMNS).where(one, *_begun(as_of)) for one in stretches.of(Visit.customer_id, ids)]
+    parts = _parts(ids, as_of)
     found: list[Span] = []
-    # A visit may consist of several profiles' parts. Hardly ever of more than a few; then so many are joined.
-    for number in (_FEW_PARTS, _MOST_PARTS) if len(ids) > 1 else (1,):
+    # A visit may consist of several profiles' parts, or one of which not all is kept. Hardly ever of more than a few;
+    # then so many are joined.
+    for number in (_FEW_PARTS, _MOST_PARTS):
         rows = session.execute(stretches.first(parts, _ORDER, number, newest=newest)).all()
-        found = coalesced(map(_span, rows))
+        found = coalesced(map(span_of, rows))
         if newest:
             found.reverse()
         # On one device another visit comes only where this one is over.
@@ -298,10 +310,10 @@ def between(session: Session, ids: Sequence[int], since: int, until: int) -> lis
     latest = stretches.first(parts, (start.key,), _MOST_BETWEEN, newest=True).subquery().c
     in_use = select(latest.device_id).where(latest.ended_at >= since - LONGEST_PAUSE)
     # Parts of one visit lie close together: a day on either side holds them.
-    query = select(*_COLUMNS).where(
+    query = select(*_columns(Visit)).where(
         is_of_person, Visit.device_id.in_(in_use), start <= until + clock.DAY, end >= since - clock.DAY
     )
-    spans = coalesced(map(_span, session.execute(query.order_by(start.desc()).limit(_MOST_BETWEEN))))
+    spans = coalesced(map(span_of, session.execute(query.order_by(start.desc()).limit(_MOST_BETWEEN))))
     return [span for span in spans if span.ended_at >= since and span.started_at <= until]
 
 
@@ -354,8 +366,7 @@ def _stays(
     session: Session, ids: Sequence[int], as_of: int | None, *, newest: bool
 ) -> tuple[dict[str, tuple[int, int]], int]:
     """The places among so many visits from one end, with the first start and the last end; the number of visits."""
-    columns = (Visit.place, Visit.started_at, Visit.ended_at, Visit.device_id)
-    parts = [select(*columns).where(one, *_begun(as_of)) for one in stretches.of(Visit.customer_id, ids)]
+    parts = _parts(ids, as_of, ("place", "started_at", "ended_at", "device_id"))
     looked_at = stretches.first(parts, _ORDER, _MOST_STAYS, newest=newest).subquery().c
     times = (func.min(looked_at.started_at), func.max(looked_at.ended_at))
     rows = session.execute(select(looked_at.place, *times, func.count()).group_by(looked_at.place)).all()
@@ -382,12 +393,18 @@ def latest_on(session: Session, device_id: int) -> Moment | None:
 
 
 def session_id(session: Session, workspace_id: int, did: str, at: int) -> str:
-    """An id of the visit on a device at a time (epoch ms): equal for all moments of a visit as it stands now."""
+    """An id of the visit on a device at a time (epoch ms): equal for all moments of a visit as it stands now.
+
+    Of a moment of which nothing is kept, an id as if it were a visit of its own.
+    """
     query = (
         select(Visit.started_at, Visit.device_id)
         .join(Device, Device.id == Visit.device_id)
         .where(Device.workspace_id == workspace_id, Device.did == did, Visit.started_at <= at, Visit.ended_at >= at)
         .order_by(Visit.started_at)
     )
-    found = session.execute(query.limit(1)).one()
+    found = session.execute(query.limit(1)).first()
+    if found is None:
+        is_it = (Device.workspace_id == workspace_id) & (Device.did == did)
+        return f"{at:012x}{session.scalars(select(Device.id).where(is_it)).one():012x}"
     return f"{found.started_at:012x}{found.device_id:012x}"

@@ -22,6 +22,7 @@ PLACEHOLDER_IDS = (
 
 
 LONGEST_NAME = 100
+_IS_WHOLE = Workspace.arriving_at.is_(None)  # not one of which an import has stored a part so far
 
 
 class NotFoundError(LookupError):
@@ -55,19 +56,19 @@ def faults(name: str, time_zone: str, default_region: str) -> dict[str, str]:
 def every(session: Session) -> Sequence[tuple[Workspace, int]]:
     """All workspaces of the installation, oldest first, with the number of their members."""
     number = select(func.count()).where(Membership.workspace_id == Workspace.id).scalar_subquery()
-    return [
-        (workspace, count) for workspace, count in session.execute(select(Workspace, number).order_by(Workspace.id))
-    ]
+    query = select(Workspace, number).where(_IS_WHOLE).order_by(Workspace.id)
+    return [(workspace, count) for workspace, count in session.execute(query)]
 
 
 def first(session: Session) -> Workspace | None:
     """The workspace made first, or None before the first start."""
-    return session.scalar(select(Workspace).order_by(Workspace.id).limit(1))
+    return session.scalar(select(Workspace).where(_IS_WHOLE).order_by(Workspace.id).limit(1))
 
 
 def find(session: Session, name: str | None) -> Workspace:
     """The workspace of this name, or the first one without a name. Raises NotFoundError."""
-    found = first(session) if name is None else session.scalar(select(Workspace).where(Workspace.name == name))
+    query = select(Workspace).where(Workspace.name == name, _IS_WHOLE)
+    found = first(session) if name is None else session.scalar(query)
     if found is None:
         raise NotFoundError(name)
     return found

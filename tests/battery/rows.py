@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.battery.conformance import conformed
 from tests.battery.disk import disks_filled
 from tests.battery.edges import edges
 from tests.battery.ending import ended
@@ -106,6 +107,18 @@ ROWS = (
         fuzzed,
         20_000,
         500_000,
+    ),
+    Row(
+        "F3",
+        "The API is as it is described",
+        "schemathesis reads `/openapi.json` and asks every endpoint of a real server: the examples, random data that "
+        "fits the description and data that doesn't, and at the larger size every boundary in it, wrong methods and "
+        "missing keys. Every status, media type, header and body must be described, no answer may have a field that "
+        "isn't, what fits must be taken unless for a rule that no schema can say, and what doesn't must be refused. "
+        "Questions are about one customer who is there; one more is archived, and one is erased.",
+        conformed,
+        5,
+        500,
     ),
     Row(
         "F5",

@@ -49,6 +49,14 @@ A CSV file of purchases, loaded into an empty database: by batches, and by `exam
 requests.
 """,
     ),
+    "imports": Part(
+        "tests.benchmarks.imports",
+        "CSV files",
+        """\
+`customer-profiles import`, on an empty database without other load: a file of customers with seven attributes each,
+then one of purchases, whose customers are made by that.
+""",
+    ),
     "memory": Part(
         "tests.benchmarks.endurance",
         "Memory",

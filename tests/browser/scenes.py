@@ -1,7 +1,9 @@
 """What real-browser tests look at: shops with nothing, with a usual amount and with too much in them; every page."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
 
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
@@ -10,9 +12,27 @@ from werkzeug.routing import Rule
 from tests.browser.waiting import LONG_PATIENCE
 from tests.visitors import CHROME, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell
 from tests.world import Shop
-from webapp import audit, demo, invitations, keys, notes, resets, segments, tags, users
+from webapp import (
+    api,
+    audit,
+    clock,
+    demo,
+    erasures,
+    import_plans,
+    imports,
+    invitations,
+    keys,
+    notes,
+    resets,
+    segments,
+    tags,
+    users,
+)
 from webapp.columns import BUILT_IN
-from webapp.models import ROLES, Customer, Event, RefusedReason, User, Workspace
+from webapp.erased import Identifier
+from webapp.erasures import Asked
+from webapp.models import ROLES, Customer, Event, Import, ImportFailure, RefusedReason, User, Workspace
+from webapp.models.imports import State
 
 ORDINARY = 60  # customers: with the visitors among them, more than a page of the list
 ARABIC = "مرحبا بالعالم " * 12
@@ -41,14 +61,20 @@ STATES = {
     "profile.history": ["?attribute=email"],
     "refused.index": ["?kind=ignored&place=nothing"],
     "refused.show": ["?all=1"],
+    "imports.show": ["?encoding=utf-16-le&delimiter=;&has_header=1", "?encoding=windows-1252&delimiter=|"],
     "audit.show": ["?action=Keys", "?actor=nobody&target=nothing", "?from=2020-01-01&to=2100-01-01"],
+    "privacy.show": ["?days=30", "?days=many", "?days="],
     "merging.choose": ["?q=a", "?q=nobody+at+all", "?with={growlytics_id}"],
 }
-_FILES = {"static", "sdk", "sdk_version", "api.api/v1/key"}
+_FILES = {"static", "sdk", "sdk_version", "docs.document", *(f"api.{path[1:]}" for path in api.READING)}
+_SAME = {"docs.show"}  # in every shop: looked at on its first day, as they are long
 
 
 def nothing(shop: Shop) -> None:
     """A shop on its first day."""
+
+
+_FILE = "id,name,email,Points,Born\nu1,Asha,asha@example.com,17,1990-03-01\nu2,Ben,,many,soon\n"
 
 
 def ordinary(shop: Shop) -> None:
@@ -60,6 +86,7 @@ def ordinary(shop: Shop) -> None:
         shop.send("/rest-api/event", {"customerId": "0", "name": f"Event {number}", "attributes": []})
     shop.send("/track/user", {"id": "C100001", "attributes": {"Tier": None, "City": {"name": "Pune"}}})
     shop.send("/track/user", b'{"id": "C100001", }')
+    files(shop, "people.csv", _FILE, "new", "ready", "running", "done", "cancelled", "failed")
 
 
 def overfull(shop: Shop) -> None:
@@ -99,6 +126,29 @@ def overfull(shop: Shop) -> None:
             text = (LONG, ARABIC, EMOJI)[number % 3]
             audit.note(session, who, "tag.added", text, tag=text, lines=[text] * 200, change={"from": text, "to": ""})
     _staff(shop)
+    lines = [",".join(f"{number} {(LONG, ARABIC, EMOJI)[number % 3]}" for number in range(40))] * 30
+    files(shop, f"{LONG}.csv", "\n".join(lines), "new", "done", "failed")
+
+
+def files(shop: Shop, name: str, text: str, *states: State) -> None:
+    """A file in each of these states; the worker of the one that is worked off is somewhere else."""
+    who = audit.Who(shop.workspace.id, f"{'w' * 200}@example.com")
+    told = [[0, "is longer than 255 characters"], [None, f"has a name that nobody knows: {name}"]]
+    for state in states:
+        kind: imports.FileKind = "events" if state == "new" else "customers"
+        id_ = imports.prepare(shop.database, who, BytesIO(text.encode()), name, kind, imports.Limits())
+        with shop.database.write() as session:
+            one = session.get_one(Import, id_)
+            one.state, one.is_dry, one.leased_until = state, state == "ready", 9_999_999_999_999
+            if state == "new":
+                continue
+            one.plan = import_plans.preview(session, one).plan.as_json()
+            one.rows, one.total, one.position, one.created, one.updated = 30, 40, one.size // 2, 23_570, 4
+            one.failed, one.ignored, one.started_at, one.ended_at = 17, 3, clock.now() - MINUTE, clock.now()
+            one.error = f"the file is too wide: {name}" if state == "failed" else None
+            for row in range(2, 22):
+                of_it = {"import_id": id_, "workspace_id": one.workspace_id, "row": row, "position": 0}
+                session.add(ImportFailure(**of_it, is_failed=row % 4 > 0, reasons=json.dumps(told[: 1 + row % 2])))
 
 
 def _staff(shop: Shop) -> None:
@@ -162,7 +212,7 @@ def addresses(shop: Shop) -> list[str]:
     people = list(_people(shop))
     found = []
     for rule in shop.app.url_map.iter_rules():
-        if "GET" not in (rule.methods or ()) or rule.endpoint in _FILES:
+        if "GET" not in (rule.methods or ()) or rule.endpoint in _FILES or (people and rule.endpoint in _SAME):
             continue
         filled = list(_filled(shop, rule, people))
         found += filled
@@ -206,10 +256,19 @@ def _keys(shop: Shop) -> list[str]:
     return list(found.values())
 
 
+def _imports(shop: Shop) -> list[str]:
+    """All files that are imported or were."""
+    with shop.database.read() as session:
+        of_shop = select(Import.id).where(Import.workspace_id == shop.workspace.id)
+        return [str(id_) for id_ in session.scalars(of_shop.order_by(Import.id))]
+
+
 def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
     """The rule's address with what it wants in it; none where the shop has nothing of that kind."""
     wanted = set(re.findall(r"<(?:[^:<>]+:)?([^<>]+)>", rule.rule))
-    unknown = wanted - {"growlytics_id", "cursor", "kind", "path", "public_id", "reason_id", "token"}
+    unknown = wanted - {
+        "growlytics_id", "cursor", "erasure_id", "id_", "kind", "path", "public_id", "reason_id", "token",
+    }  # fmt: skip
     assert not unknown, f"{rule.rule}: say here what stands for {unknown}, so that its page is looked at too"
     if "reason_id" in wanted:
         yield from (rule.rule.replace("<reason_id>", one) for one in _reasons(shop))
@@ -217,7 +276,15 @@ def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
     if "public_id" in wanted:
         yield from (rule.rule.replace("<public_id>", one) for one in _keys(shop))
         return
-    for growlytics_id in people if "growlytics_id" in wanted else [""]:
+    if "id_" in wanted:
+        yield from (re.sub("<[^>]*id_>", one, rule.rule) for one in _imports(shop))
+        return
+    if "erasure_id" in wanted:
+        yield rule.rule.replace("<erasure_id>", _erasure(shop))
+        return
+    # All of them have profiles to be looked at; of what lies behind those, the fullest and the emptiest do.
+    whom = people if rule.endpoint == "profile.show" else list(dict.fromkeys([*people[:1], *people[-1:]]))
+    for growlytics_id in whom if "growlytics_id" in wanted else [""]:
         path = rule.rule.replace("<growlytics_id>", growlytics_id).replace("<path:path>", "track/event/v2")
         path = path.replace("<kind>", "event")
         if "cursor" in wanted:
@@ -226,6 +293,11 @@ def _filled(shop: Shop, rule: Rule, people: Sequence[str]) -> Iterator[str]:
                 continue
             path = path.replace("<cursor>", cursor)
         yield path.replace("<token>", _token(shop, rule)) if "token" in wanted else path
+
+
+def _erasure(shop: Shop) -> str:
+    asked = Asked("erase", identifiers=[Identifier("system_id", "somebody who was never here")])
+    return erasures.ask(shop.database, shop.workspace, asked, audit.console(shop.workspace.id)).public_id
 
 
 def _event(shop: Shop, growlytics_id: str) -> str | None:

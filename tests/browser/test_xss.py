@@ -1,9 +1,11 @@
 """No text that comes in becomes a script or markup, on any page, in a real browser. (S3 of the battery.)"""
 
+import csv
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from io import StringIO
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -43,6 +45,7 @@ PARAMETERS = (
     ("profile/merges", ("q", "with")),
     ("/login", ("next",)),
     ("/settings/website", ("key", "mark")),
+    ("/settings/privacy", ("days",)),
 )
 
 
@@ -63,6 +66,7 @@ def evil_shop(shop: Shop, backend: Backend) -> Iterator[Shop]:
     _turned_away(shop, backend)
     _own_people(shop)
     _refused(Shop(shop.app, shop.database, shop.workspace, key))
+    _uploaded(shop)
     yield shop
     scenes.empty(shop)
 
@@ -136,6 +140,13 @@ def _refused(shop: Shop) -> None:
         shop.send("/track/user", {"id": WHO, "attributes": {payload: None}})
 
 
+def _uploaded(shop: Shop) -> None:
+    """Files with payloads as names, titles and cells, one of which failed by them."""
+    lines = StringIO()
+    csv.writer(lines).writerows([SHORT, *(ALL[first : first + len(SHORT)] for first in range(0, len(ALL), len(SHORT)))])
+    scenes.files(shop, EVIL, lines.getvalue(), "new", "failed")
+
+
 def _turned_away(shop: Shop, backend: Backend) -> None:
     with shop.database.write() as session:
         _, key = keys.create(session, shop.workspace.id, "Website", "browser")
@@ -165,9 +176,11 @@ def test_payloads_stay_texts_on_every_page(page: Page, evil_shop: Shop) -> None:
 def test_payloads_stay_texts_where_pages_repeat_what_they_were_asked(page: Page, evil_shop: Shop) -> None:
     page.add_init_script(CANARY)
     profile = evil_shop.profile_path(WHO)
-    for path, names in PARAMETERS:
+    for number, (path, names) in enumerate(PARAMETERS):
         address = path.replace("profile", profile)
-        asked = [f"{address}?{'&'.join(f'{name}={quote(payload)}' for name in names)}" for payload in ALL[::7]]
+        asked = [
+            f"{address}?{'&'.join(f'{name}={quote(payload)}' for name in names)}" for payload in ALL[number % 11 :: 11]
+        ]
         given = [page.request.get(one, max_redirects=0) for one in asked]
         assert all(one.status < 500 for one in given), path
         answers = [one.text() for one in given if one.headers["content-type"].startswith("text/html")]

@@ -41,6 +41,7 @@ TABLE: dict[str, dict[str, str]] = {
         "Access-Control-Allow-Origin": "*",
         "Cross-Origin-Resource-Policy": "cross-origin",
     },
+    "revalidated": {"Cache-Control": "no-cache", "Vary": HTMX},
     "api": KEPT_OUT | {"Vary": HTMX},
     "browser": KEPT_OUT
     | {
@@ -79,7 +80,7 @@ def walk(database_url: str, base_url: str) -> Iterator[list[Asked]]:
     app.extensions["database"].engine.dispose()
 
 
-_PLAIN = {"healthz", "readyz", "metrics"}
+_PLAIN = {"healthz", "readyz", "metrics", "docs.document"}
 
 
 def _walk(app: Flask, base_url: str) -> Iterator[Asked]:
@@ -113,6 +114,8 @@ def _walk(app: Flask, base_url: str) -> Iterator[Asked]:
         yield ask("plain", admin, path)
         yield ask("plain", nobody, path, "HEAD")
     yield ask("static", nobody, "/static/app.css")
+    yield ask("revalidated", admin, "/openapi.json")
+    yield ask("revalidated", nobody, "/openapi.json", "HEAD")
     yield ask("static", nobody, "/static/app.css", "HEAD")
     yield ask("sdk", nobody, "/sdk/growlytics.js")
     yield from _of_machines(app, shop, base_url)

@@ -4,7 +4,9 @@ Routes come from the URL map, so that a new one is crawled by itself, or fails f
 else there is (tabs, raw views, other pages, parts that htmx asks for) is found by following what every answer links to.
 """
 
+import io
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from html import unescape
@@ -15,11 +17,18 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
 
+from tests import importing as files
+from tests import readers
 from tests.visitors import DAY, MUMBAI, T0, customer, login, seen, tell, values
 from tests.world import Shop
-from webapp import segments
-from webapp.models import Arrived, Event, RefusedReason, Workspace
+from webapp import api, erasing, erasures, importing, segments
+from webapp.api.call import KEY_HEADER
+from webapp.audit import Who
+from webapp.erasures import Asked
+from webapp.imports import Limits
+from webapp.models import Arrived, Erasure, Event, Import, RefusedReason, Workspace
 
 # Each place that can hold one has its own. No part of them stands anywhere else.
 MARKERS = {
@@ -39,7 +48,12 @@ MARKERS = {
     "mobile": "+91 98765 43210",
     "former mobile": "+91 91234 50978",
     "mobile of an event": "+91 90000 77123",
+    "cell of a file": "zqcell@qvcell.example",
+    "failed row of a file": "zqfailed@qvfailed.example",
+    "erased": "zqerased@qverased.example",
+    "erased at the moment": "zqleaving@qvleaving.example",
 }
+_OF_NOBODY = {"erased", "erased at the moment"}
 _MOST_ALIKE = 3  # addresses of one route that ask for the same kinds of things
 # Elements for which htmx may ask, beside those that links name; the empty one is the whole page.
 _PARTS = ("", "live", "feed", "activities", "attribute-rows", "older", "overview", "list", "results", "samples")
@@ -78,7 +92,28 @@ def full(shop: Shop) -> Shop:
     with shop.database.write() as session:
         query = f"where={quote('email contains ' + one['segment'])}&where=has+City"
         segments.create(session, shop.workspace.id, "By e-mail", query)
+    _import(shop)
+    _erase(shop, "u8", "erased")
+    erasing.work_off(shop.database, settling=0)
+    _erase(shop, "u9", "erased at the moment")
     return shop
+
+
+def _import(shop: Shop) -> None:
+    """A file of which a row has failed, and one that waits to be imported."""
+    done = files.upload(shop, f"id,email\nu7,\n,{MARKERS['failed row of a file']}\n")
+    files.start(shop, done)
+    importing.work_off(shop.database, Limits())
+    assert files.figures(files.get(shop, done))["failed"] == 1
+    files.upload(shop, f"id,email\nu7,{MARKERS['cell of a file']}\n")
+
+
+def _erase(shop: Shop, system_id: str, marker: str) -> None:
+    """Ask for somebody with a marker to be erased."""
+    tell(shop, customer(system_id, T0, email=MARKERS[marker]))
+    shop.event("Left", T0, system_id, email=MARKERS[marker])
+    asked = Asked("erase", shop.find(system_id).growlytics_id)
+    erasures.ask(shop.database, shop.workspace, asked, Who(shop.workspace.id, "clerk"))
 
 
 def _mask(shop: Shop, mode: str = "always") -> None:
@@ -91,6 +126,8 @@ def _values(shop: Shop) -> dict[str, list[str]]:
     with shop.database.read() as session:
         events = session.execute(select(Event.reported_at, Event.id)).all()
         reasons = session.scalars(select(RefusedReason.id)).all()
+        imports = session.scalars(select(Import.id)).all()
+        erasures_ = session.scalars(select(Erasure.public_id)).all()
     return {
         "growlytics_id": [shop.find(one).growlytics_id for one in ("u1", "u2")],
         "cursor": [f"{at}.{id_}" for at, id_ in events],
@@ -98,6 +135,8 @@ def _values(shop: Shop) -> dict[str, list[str]]:
         "kind": ["event", "source", "country"],
         "path": ["track/user"],
         "token": ["none"],
+        "id_": [str(id_) for id_ in imports],
+        "erasure_id": list(erasures_),
         "public_id": [shop.key.split("_")[1]],
     }
 
@@ -128,6 +167,12 @@ def _queries(shop: Shop) -> dict[str, list[str]]:
         "data.attribute": [f"name={quote(name)}" for name in names] + ["event=Order+Placed&name=email"],
         "data.event": ["name=Order+Placed", "name=Asked", "name=Big"],
         "refused.show": ["all=1"],
+        "imports.show": ["encoding=utf-8&delimiter=;&columns=1", "encoding=utf-8&delimiter=,&columns=2"],
+        "api.api/v1/customer": ["id=u1"],
+        "api.api/v1/customers": ["q=Asha", columns],
+        "api.api/v1/customers/<growlytics_id>": ["hidden=show"],
+        "api.api/v1/customers/<growlytics_id>/events": ["hidden=show", "name=Order+Placed"],
+        "api.api/v1/attributes": ["event=Order+Placed"],
     }
 
 
@@ -138,7 +183,8 @@ def _routes(shop: Shop) -> Iterator[Stop]:
             for path in _paths(rule, known):
                 yield Stop(path)
                 for query in queries.get(rule.endpoint, ()):
-                    yield from (Stop(f"{path}?{query}", target) for target in _PARTS)
+                    parts = ("",) if api.is_api(path) else _PARTS
+                    yield from (Stop(f"{path}?{query}", target) for target in parts)
 
 
 def _paths(rule: Rule, known: dict[str, list[str]]) -> list[str]:
@@ -214,7 +260,34 @@ def test_others_find_all_of_them(full: Shop, alice: FlaskClient) -> None:
     found: set[str] = set()
     for stop, text in _crawl(full, alice):
         found |= _found(text, stop)
-    assert found == set(MARKERS)
+    assert found == set(MARKERS) - _OF_NOBODY
+
+
+def test_keys_find_what_a_masked_viewer_is_not_let_in_to_find(full: Shop, bob: FlaskClient) -> None:
+    """Masking is for people; what a key reads isn't masked, and nobody reads it by being signed in."""
+    _mask(full)
+    keys, found = (readers.reader(full).key, full.key), set[str]()
+    asked = [stop for stop in _routes(full) if api.is_api(stop.path)]
+    reached = set()
+    for stop in asked:
+        assert bob.get(stop.path).status_code == 401, stop
+        for key in keys:
+            answer = full.app.test_client().get(stop.path, headers={KEY_HEADER: key})
+            if answer.status_code == 200:
+                reached.add(urlsplit(stop.path).path)
+                found |= _found(_unpacked(answer), stop)
+    assert reached == {urlsplit(stop.path).path for stop in asked}
+    of_pages = {"refused body", "cell of a file", "failed row of a file"}  # and what was never stored
+    of_pages |= {"ignored value of a customer", "ignored value of an event"}
+    assert found == set(MARKERS) - _OF_NOBODY - of_pages
+
+
+def _unpacked(answer: TestResponse) -> str:
+    """What an answer says, also where it is a ZIP."""
+    if answer.mimetype != "application/zip":
+        return f"{answer.headers}\n{answer.text}"
+    file = zipfile.ZipFile(io.BytesIO(answer.data))
+    return "\n".join(file.read(name).decode() for name in file.namelist())
 
 
 def test_viewer_of_another_setting_finds_them(full: Shop, bob: FlaskClient) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from tests.benchmarks.generate import generate
 from tests.conftest import ENGINES, settings_for
 from tests.plans import Statement
 from tests.world import PASSWORD, submit
-from webapp import clock, create_app, inbox, keys, migrate, refused, search, timeline, users
+from webapp import clock, create_app, inbox, keys, migrate, refused, retention, search, sweeping, timeline, users
 from webapp.db import Database
 from webapp.models import ApiKey, Customer, Event, Workspace
 
@@ -42,6 +43,8 @@ EXCUSED = {
     "arrivals.name = ": "only the newest arrivals are kept",
     "sum(refused_payloads.byte_count) AS sum": "all payloads of a workspace, which are so many at most",
     "DELETE FROM refused_payloads": "the older part of them",
+    "refused_payloads.details LIKE": "all payloads of a workspace, which are so many at most",
+    "DELETE FROM arrivals WHERE arrivals.workspace_id": "of 10,000 at most",
     "ORDER BY refused_reasons.id FOR UPDATE": "no more than are forgotten in one go",
     "devices.did = ": "only visits on one device that are not over at a moment are sorted",
 }
@@ -75,17 +78,22 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with database.write() as session:
         workspace_id = session.scalars(select(Workspace.id)).one()
         _, key = keys.create(session, workspace_id, "Plans")
+        _, read_key = keys.create(session, workspace_id, "Reports", "read")
         _, browser_key = keys.create(session, workspace_id, "Website", "browser")
         session.get_one(Workspace, workspace_id).allowed_origins = ORIGIN
         users.create(session, users.credentials("alice@shop.example", PASSWORD), workspace_id, "admin")
     _thicken(database)
     browser = app.test_client()
     assert submit(browser, "/login", email="alice@shop.example", password=PASSWORD).status_code == 302
+    with database.read() as session:
+        begin = session.scalars(select(Event.reported_at).order_by(Event.reported_at).offset(700).limit(1)).one()
     with plans.captured(database.engine) as statements:
         _read(database, browser)
         _ingest(browser, key)
         _write(database, browser)
         _send_as_browser(browser, browser_key)
+        _sweep(database, browser, workspace_id, begin)
+        _ask(database, browser, read_key)
     yield Place(database, browser, key, statements)
     database.engine.dispose()
 
@@ -100,6 +108,8 @@ def _thicken(database: Database) -> None:
             "INSERT INTO visits (customer_id, device_id, started_at, ended_at, event_count)"
             " SELECT c.id, d.id, c.created_at + d.id, c.created_at + d.id, 1 FROM customers c, devices d"
             " WHERE d.id < 5",
+            "INSERT INTO kept_visits (customer_id, device_id, started_at, ended_at, event_count)"
+            " SELECT customer_id, device_id, started_at, ended_at, event_count FROM visits",
             "INSERT INTO attribute_types SELECT workspace_id, 'Event', growlytics_id, 'string', 0 FROM customers",
             "INSERT INTO dictionary (workspace_id, event_name, name, folded, first_at, last_at)"
             " SELECT workspace_id, 'Purchased', growlytics_id, growlytics_id, 0, 0 FROM customers",
@@ -189,8 +199,28 @@ def _read(database: Database, browser: FlaskClient) -> None:
     _read_settings(browser)
 
 
+def _ask(database: Database, browser: FlaskClient, key: str) -> None:
+    """All that can be read with a key."""
+    with database.read() as session:
+        busy = session.scalars(select(Customer).where(_is(f"C{FIRST_SYSTEM_ID}"))).one()
+    whom, at = f"customers/{busy.growlytics_id}", f"{busy.last_seen_at}.{busy.id}"
+    asked = [
+        whom, f"customer?id={busy.system_id}", f"customer?{urlencode({'email': busy.email})}",
+        f"customer?{urlencode({'mobile': busy.mobile})}", f"customer?growlytics_id={busy.growlytics_id}",
+        "segments", "attributes", "attributes?cursor=City&limit=100", "attributes?hidden=show&cursor=City",
+        "attributes?event=Purchased&cursor=5", "events", "events?cursor=5", "events?hidden=show&cursor=5&limit=1",
+    ]  # fmt: skip
+    for query in ("", "limit=100", "name=Purchased", "from=2025-03-01&to=1790000000000", "text=nowhere", "hidden=show"):
+        asked += [f"{whom}/events?{query}", f"{whom}/events?{query}&cursor={at}"]
+    for query in ("", "sort=created&", "order=oldest&", "where=City+%3D+Pune&", "where=did+Purchased&count=yes&"):
+        asked += [f"customers?{query}limit=100&column=attribute:City", f"customers?{query}cursor={at}"]
+    for path in (*asked, f"customers?q={PREFIX}"):
+        answer = browser.get(f"/api/v1/{path}", headers={"x-growlytics-key": key})
+        assert answer.status_code in {200, 409}, (path, answer.text)
+
+
 def _read_settings(browser: FlaskClient) -> None:
-    for path in ("people", "account", "account/second-factor", "keys"):
+    for path in ("people", "account", "account/second-factor", "keys", "privacy?days=30"):
         _get(browser, f"/settings/{path}")
     _get(browser, "/workspaces/new")
 
@@ -354,6 +384,18 @@ def _send_as_browser(browser: FlaskClient, key: str) -> None:
     for _ in range(2):
         answer = browser.post("/api/v1/browser", json=body, headers={"Origin": ORIGIN})
         assert answer.get_json() == {"success": True, "accepted": 5}
+
+
+def _sweep(database: Database, browser: FlaskClient, workspace_id: int, begin: int) -> None:
+    """Keep neither addresses nor the events before this day, epoch ms."""
+    with database.write() as session:
+        retention.change(session, workspace_id, (clock.now() - begin) // clock.DAY)
+        retention.change_addresses(session, workspace_id, keeps=False)
+        for kind in sweeping.WORKS:
+            sweeping.order(session, workspace_id, kind, 0)
+    with patch.object(time, "sleep"):
+        sweeping.work_off(database)
+    _get(browser, "/settings/privacy")
 
 
 def test_no_statement_scans_or_sorts_what_grows(place: Place) -> None:

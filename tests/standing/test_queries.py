@@ -1,7 +1,10 @@
 """Every page asks the database the same number of times, however much it shows: nothing is asked for row by row."""
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 from flask import Flask
@@ -10,9 +13,13 @@ from sqlalchemy import event, func, select
 
 from tests.visitors import HOUR, MINUTE, MUMBAI, T0, customer, launched, login, seen, tell, values
 from tests.world import Shop, submit
-from webapp import invitations, keys, refused, resets
+from webapp import api, audit, erasures, import_plans, imports, invitations, keys, refused, resets
+from webapp.audit import Who
 from webapp.db import Database
-from webapp.models import Arrived, Customer, Event, User, Workspace
+from webapp.erased import Identifier
+from webapp.erasures import Asked
+from webapp.imports import Limits
+from webapp.models import Arrived, Customer, Event, Import, ImportFailure, User, Workspace
 
 # The most statements of each page, with those that say who is asking; after `#` the part that htmx asks for. Whoever
 # needs more for a page says why in the commit.
@@ -25,6 +32,13 @@ MOST = {
     "/invitations/{token}": 4,
     "/resets/{reset}": 1,
     "/customers": 14,
+    "/imports": 3,
+    "/imports/new": 2,
+    "/imports/{import}": 9,
+    "/imports/{import}?encoding=utf-8&delimiter=;": 9,
+    "/imports/{running}": 3,
+    "/imports/{running}#progress": 3,
+    "/imports/{over}": 6,
     "/overview": 16,
     "/overview/event?days=90": 5,
     "/overview/country?name=IN": 5,
@@ -44,6 +58,11 @@ MOST = {
     "/customers/{id}/history?attribute=City": 6,
     "/customers/{id}/value?attribute=City": 7,
     "/customers/{id}/events/{event}": 6,
+    "/customers/{id}/erasing": 20,
+    "/customers/{id}/archiving": 20,
+    "/erasures": 3,
+    "/erasures/{erasure}": 3,
+    "/erasures/{erasure}/receipt.json": 3,
     "/customers/{id}/merges": 3,
     "/customers/{id}/merges?q=person": 6,
     "/customers/{id}/merges?with={other}": 17,
@@ -70,6 +89,8 @@ MOST = {
     "/data/attribute?name=City&type=number": 15,
     "/data/attribute?event=Event+0&name=Attribute+0&type=string": 7,
     "/data/event?name=Event+0": 10,
+    "/docs": 0,
+    "/openapi.json": 0,
     "/help/keyboard": 2,
     "/api-reference": 3,
     "/api-reference/track/user": 3,
@@ -83,6 +104,9 @@ MOST = {
     "/settings/audit": 6,
     "/settings/audit?actor=alice@shop.example&action=Keys&from=2020-01-01&to=2100-01-01": 9,
     "/settings/audit?target={id}#log": 5,
+    "/settings/privacy": 4,
+    "/settings/privacy?days=30": 7,
+    "/settings/privacy#sweeps": 4,
     "/settings/account": 4,
     "/settings/account/second-factor": 4,
     "/settings/people": 4,
@@ -94,7 +118,9 @@ FEW, MANY = 30, 48
 # The exports ask piece by piece, as they go; who has forgotten a password finds a form where mails can be sent.
 _NO_PAGES = {
     "static", "sdk", "sdk_version", "healthz", "readyz", "metrics", "people.export", "audit.export", "api.api/v1/key",
-    "resetting.forgotten",
+    "resetting.forgotten", "imports.failed",
+    "api.api/v1/erasures/<erasure_id>", "api.api/v1/customers/<growlytics_id>/export",
+    *(f"api.{path[1:]}" for path in api.READING),
 }  # fmt: skip
 _KINDS = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
 
@@ -117,6 +143,7 @@ def _counted(database: Database) -> Iterator[list[str]]:
 def _fill(shop: Shop, places: range) -> None:
     """One more of everything for each place, most of it on one person."""
     for place in places:
+        _fill_imports(shop, place)
         at, did = T0 + place * 2 * HOUR, f"device {place}"
         tell(shop, customer(f"u{place}", at, name=f"Person {place}", email=f"person{place}@example.com"))
         tell(shop, customer("u0", at, City=f"City {place}", **{f"b{place}": 1}))
@@ -145,6 +172,8 @@ def _numbers(shop: Shop, browser: FlaskClient) -> dict[str, int]:
         other = session.scalars(select(Customer).where(Customer.name == "Person on tablet 0")).one()
     names = {"id": person.growlytics_id, "other": other.growlytics_id, "token": token, "reset": reset}
     names["arrival"] = _arrival(shop)
+    names |= _imported(shop)
+    names["arrival"], names["erasure"] = _arrival(shop), _erasure(shop)
     names["key"] = shop.key.split("_")[1]
     with shop.database.read() as session:
         for kind, name in (("ignored", "b0"), ("refused", "attributes.a")):
@@ -152,6 +181,38 @@ def _numbers(shop: Shop, browser: FlaskClient) -> dict[str, int]:
             names[kind] = str(refused.find(session, shop.workspace, wanted, None)[0].row.id)
     names["event"] = f"{one.reported_at}.{one.id}"
     return {line: _number(shop, browser, *line.format(**names).split("#")) for line in MOST}
+
+
+def _imported(shop: Shop) -> dict[str, str]:
+    """The latest files that wait, are worked off and are over."""
+    with shop.database.read() as session:
+        latest = select(Import.state, func.max(Import.id)).group_by(Import.state)
+        found = {state: str(id_) for state, id_ in session.execute(latest)}
+    return {"import": found["ready"], "running": found["running"], "over": found["done"]}
+
+
+def _fill_imports(shop: Shop, place: int) -> None:
+    """A file more in each state, with so many columns and rows, all of which failed."""
+    line = ",".join(f"column {number}" for number in range(place + 2))
+    for state in ("ready", "running", "done"):
+        file = BytesIO("\n".join([line, *[line] * place, ""]).encode())
+        id_ = imports.prepare(
+            shop.database, audit.Who(shop.workspace.id, "alice"), file, "a.csv", "customers", Limits()
+        )
+        with shop.database.write() as session:
+            one = session.get_one(Import, id_)
+            one.state, one.failed, one.leased_until = state, place + 1, 9_999_999_999_999
+            plan = import_plans.preview(session, one).plan
+            one.plan = plan.as_json()
+            for row in range(place + 1):
+                reasons = json.dumps([[0, "is wrong"]])
+                failed = {"import_id": id_, "row": row, "position": 0, "is_failed": True, "reasons": reasons}
+                session.add(ImportFailure(workspace_id=shop.workspace.id, **failed))
+
+
+def _erasure(shop: Shop) -> str:
+    asked = Asked("erase", identifiers=[Identifier("system_id", "somebody else")])
+    return erasures.ask(shop.database, shop.workspace, asked, Who(shop.workspace.id, "console")).public_id
 
 
 def _arrival(shop: Shop) -> str:
@@ -196,6 +257,7 @@ def test_masked_viewer_takes_no_more_statements(shop: Shop, bob: FlaskClient) ->
 
 def test_every_page_is_in_the_table(app: Flask) -> None:
     adapter = app.url_map.bind("localhost")
-    listed = {adapter.match(line.partition("#")[0].partition("?")[0], "GET")[0] for line in MOST}
+    paths = {re.sub(r"{\w+}", "1", line.partition("#")[0].partition("?")[0]) for line in MOST}
+    listed = {adapter.match(path, "GET")[0] for path in paths}
     routes = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
     assert routes - _NO_PAGES - listed == set()

@@ -6,7 +6,20 @@ from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 
-from webapp.api import batches, browsers, errors, key, mobile, rest, track
+from webapp.api import (
+    batches,
+    browsers,
+    erasures,
+    errors,
+    key,
+    lists,
+    mobile,
+    profiles,
+    rest,
+    timelines,
+    track,
+    vocabulary,
+)
 from webapp.api.door import Ahead, Door, keyed, response, unexpected
 from webapp.house import House
 from webapp.keys import KINDS
@@ -18,6 +31,12 @@ ENDPOINTS |= {path: keyed(endpoint, "server", whence="a mobile app") for path, e
 ENDPOINTS |= browsers.ENDPOINTS
 # What is asked, by GET; the paths are rules of routes, and their parts go to the endpoint.
 READING = {path: keyed(endpoint, *KINDS) for path, endpoint in key.ENDPOINTS.items()}
+READING |= {path: keyed(endpoint, "server") for path, endpoint in erasures.READING.items()}
+READING |= {path: keyed(endpoint, "server", "read") for path, endpoint in erasures.EXPORTING.items()}
+# What is done by POST with a person; the paths are rules of routes too.
+ACTING = {path: keyed(endpoint, "server") for path, endpoint in erasures.ACTING.items()}
+for readers in (profiles.ENDPOINTS, timelines.ENDPOINTS, lists.ENDPOINTS, vocabulary.ENDPOINTS):
+    READING |= {path: keyed(endpoint, "read") for path, endpoint in readers.items()}
 BATCHES = batches.ENDPOINTS.keys()
 PREFIXES = ("/rest-api/", "/track/", "/api/")
 
@@ -37,6 +56,9 @@ def register(app: Flask, house: House, csrf: CSRFProtect) -> None:
     for rule, endpoint in READING.items():
         view = door.reading(rule, endpoint)
         app.add_url_rule(rule, f"api.{rule[1:]}", view, methods=["GET"], provide_automatic_options=False)
+    for rule, endpoint in ACTING.items():
+        view = csrf.exempt(door.acting(rule, endpoint))
+        app.add_url_rule(rule, f"api.{rule[1:]}", view, methods=["POST"], provide_automatic_options=False)
     app.wsgi_app = Ahead(app.wsgi_app, door)  # type: ignore[method-assign]
 
 

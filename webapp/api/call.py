@@ -198,7 +198,9 @@ class Call:
         try:
             return self.submit(changes, retry)
         except RefusedError as refused:
-            raise ApiError(422, [body.placed(fault) for fault in refused.faults.values()]) from None
+            found = [body.placed(fault) for fault in refused.faults.values()]
+            # Several changes of one body may have one fault: whose they are.
+            raise ApiError(422, [one for place, one in enumerate(found) if one not in found[:place]]) from None
 
     def submit(
         self,

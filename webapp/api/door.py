@@ -51,8 +51,8 @@ class Door:
         path = environ["PATH_INFO"]
         return self._answer(Call(self._house, environ), path, self.endpoints[path])
 
-    def _answer(self, call: Call, rule: str, endpoint: Endpoint) -> Reply:
-        """The answer of an endpoint. `rule`: that of its route, never its path."""
+    def _answer(self, call: Call, rule: str, endpoint: Endpoint, *, is_kept: bool = True) -> Reply:
+        """The answer of an endpoint. `rule`: that of its route, never its path. `is_kept`: what it refuses."""
         began = perf_counter()
         error: ApiError | None = None
         failure: Exception | None = None
@@ -65,7 +65,7 @@ class Door:
             error, failure = unexpected(raised), raised
             self._house.readiness.refused(db.trouble(raised))
         if not call.is_reading:
-            _keep(call, error)
+            _keep(call, error, is_kept=is_kept)
         if error is not None:
             found = errors.reply(error)
         if call.headers:
@@ -91,12 +91,27 @@ class Door:
 
         return view
 
+    def acting(self, rule: str, endpoint: Callable[..., Reply]) -> Callable[..., Response]:
+        """Likewise, of one that is asked to do something by POST. What it refuses isn't kept: it may name somebody."""
 
-def _keep(call: Call, error: ApiError | None) -> None:
+        def view(**parts: str) -> Response:
+            call = Call(self._house, request.environ)
+            found = self._answer(call, rule, partial(endpoint, **parts), is_kept=False)
+            return response(found)
+
+        return view
+
+
+def _keep(call: Call, error: ApiError | None, *, is_kept: bool) -> None:
     """Keep what was refused of a request that was let in; take in a body that nobody has read."""
     if error is not None and (call.key is None or error.status == HTTPStatus.TOO_MANY_REQUESTS) and not call.body:
         hear_out(call.environ)
-    if call.key is not None and not call.is_dry_run and (call.parts if error is None else error.status < 500):
+    if (
+        is_kept
+        and call.key is not None
+        and not call.is_dry_run
+        and (call.parts if error is None else error.status < 500)
+    ):
         refusing.note(call, error)
 
 
@@ -105,6 +120,8 @@ _MIMETYPE = "application/json"
 
 def response(found: Reply) -> Response:
     """A reply as Flask gives it."""
+    if found.pieces is not None:
+        return Response(found.pieces, found.status, found.headers, content_type=found.headers["Content-Type"])
     return Response(found.body, found.status, found.headers, mimetype=_MIMETYPE)
 
 

@@ -18,6 +18,7 @@ TYPES = {
     401: "AuthenticationError",
     404: "NotFoundError",
     405: "MethodNotAllowedError",
+    409: "ConflictError",
     403: "ForbiddenError",
     413: "PayloadTooLargeError",
     415: "UnsupportedMediaTypeError",

@@ -1,6 +1,6 @@
 """The endpoints of mobile apps, at the top level: launch, event, login, logout and push token of a device."""
 
-from webapp import visits
+from webapp import retention, visits
 from webapp.api import devices, replies
 from webapp.api.call import Call
 from webapp.api.mobile_shapes import MobileReader
@@ -20,7 +20,11 @@ def launch(call: Call) -> Reply:
     info = body.launch_info()
     device = devices.on(call, did)
     context = devices.context(call, info.referrer, info.utm)
-    outcome = call.store(body, DeviceInfo(device, info.device, at), EventRecord(device, LAUNCHED, (), at, context))
+    changes: list[Change] = [DeviceInfo(device, info.device, at)]
+    # A phone whose clock is years behind gets its id all the same, or the app couldn't do anything.
+    if not retention.is_too_old(call.workspace, at, call.now()):
+        changes.append(EventRecord(device, LAUNCHED, (), at, context))
+    outcome = call.store(body, *changes)
     if call.is_dry_run:  # there is no such visit
         return call.reply({"did": did, "sid": None}, outcome)
     with call.house.database.read() as session:

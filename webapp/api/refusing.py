@@ -5,11 +5,13 @@ import logging
 import re
 import secrets
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 import orjson
 
-from webapp import reasons
+from webapp import erased, reasons
 from webapp.api.call import IDEMPOTENCY_HEADER, Call
 from webapp.api.errors import NOT_TEXT, ApiError
 from webapp.inbox import FIRST, LARGEST, Noted, Payload
@@ -30,7 +32,8 @@ _INCOMPLETE = {
     "request.unsupported.media.type",
 }
 # Of what comes too fast there is only how often: whoever sends it is told to send it again.
-_UNKEPT = {"rate.max"}
+# What is of somebody who was erased isn't kept, nor that something at fault otherwise was about them.
+_UNKEPT = {"rate.max", erased.ERASED}
 _SECRET = re.compile(rb"(cp[kbr]_)[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
 
 
@@ -75,13 +78,23 @@ def _of_parts(call: Call) -> Iterator[Noted]:
 
 def _noted(call: Call, came: _Came) -> Noted:
     assert call.key is not None  # noqa: S101 - it was let in
-    first, keeps = came.faults[0], call.workspace.keeps_refused
+    first = came.faults[0]
+    keeps = call.workspace.keeps_refused and not _is_of_erased(call, came)
     reason = reasons.of_fault(call.path, call.key.id, first)
     noted = Noted(call.workspace.id, reason, reasons.words(first, with_values=keeps), came.at, came.at)
     if keeps and first["type"] not in _UNKEPT:
         noted.sample = _sample(first)
         noted.payloads.append(_payload(came))
     return noted
+
+
+def _is_of_erased(call: Call, came: _Came) -> bool:
+    if call.workspace.erasure_secret is None:
+        return False
+    with call.house.database.read() as session:
+        given = [came.details["headers"].get(name, "") for name in ("User-Agent", IDEMPOTENCY_HEADER)]
+        beside = chain(given, *parse_qsl(came.details["query"], keep_blank_values=True))
+        return erased.mentions(session, call.workspace, came.body, beside)
 
 
 def _sample(fault: Fault) -> str:

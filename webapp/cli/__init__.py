@@ -5,11 +5,24 @@ import signal
 import sys
 from typing import NoReturn
 
-from webapp.cli import audit, keeping, keys, people, refused, serving
+from webapp.cli import audit, importing, keeping, keys, moving, people, privacy, refused, retention, serving
 from webapp.cli.base import commands
 
 # Importing the modules is what makes commands of what is in them.
-__all__ = ["audit", "commands", "keeping", "keys", "main", "people", "refused", "serving"]
+__all__ = [
+    "audit",
+    "commands",
+    "importing",
+    "keeping",
+    "keys",
+    "main",
+    "moving",
+    "people",
+    "privacy",
+    "refused",
+    "retention",
+    "serving",
+]
 
 
 def main() -> None:

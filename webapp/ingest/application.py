@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from webapp import attributes, counts, customers, events, identities, inbox, merges, registry
+from webapp import attributes, counts, customers, erased, events, identities, inbox, merges, registry
 from webapp.attributes import Update, Updated
 from webapp.counts import Notes
 from webapp.customers import Owner
@@ -66,6 +66,8 @@ class Happening(NamedTuple):
 
 def apply(arrival: Arrival, told: Sequence[Told]) -> Applied:
     """Apply changes in the arrival's transaction. Their order counts only where two of them happened at one time."""
+    if refused := erased.faults(arrival, told):
+        return Applied([], refused, Done({}, {}, set(), [], {}, {}, []))
     # Before any customer is locked, lest a recount is waited for in a circle.
     notes = counts.of(arrival.session, arrival.workspace.id)
     carrying = {place: one.change for place, one in enumerate(told) if isinstance(one.change, Carrying)}

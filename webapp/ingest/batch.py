@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from webapp import clock
+from webapp import clock, retention
 from webapp.db import Database
 from webapp.ingest import effects, retries
 from webapp.ingest.application import apply
@@ -109,7 +109,9 @@ def _once(
     received_at = clock.now()
     known = retries.earlier(session, [(one.workspace.id, one.retry) for one in requests], received_at)
     outcomes = {place: Outcome(refused=dict(one.refused)) for place, one in enumerate(requests) if place not in known}
-    refusals: dict[int, dict[int, Fault]] = {}
+    refusals = {place: found for place in outcomes if (found := _too_old(requests[place], received_at))}
+    if refusals:  # before anything is done for the others, who are stored without them
+        raise RefusalsError(refusals)
     # Everybody goes through the workspaces in one order, so that nobody waits in a circle.
     workspaces = {requests[place].workspace.id: requests[place].workspace for place in outcomes}
     for _, workspace in sorted(workspaces.items()):
@@ -141,6 +143,12 @@ def _once(
         if request.also is not None and isinstance(end, Outcome):
             request.also(session, end)
     return ends
+
+
+def _too_old(request: Request, received_at: int) -> dict[int, Fault]:
+    """The faults of events that retention would take at once, by place."""
+    found = retention.refused(request.workspace, request.changes, received_at)
+    return {place: fault for place, fault in found.items() if place not in request.refused}
 
 
 def _told(request: Request, index: int) -> Told:

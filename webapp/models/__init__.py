@@ -2,6 +2,7 @@
 
 from webapp.models.counts import Counting, DailyCount, RefusedHour, RefusedPayload, RefusedReason
 from webapp.models.dictionary import AttributeType, DictionaryEntry, PinnedAttribute, TypeChange
+from webapp.models.erasures import ErasedIdentifier, Erasure
 from webapp.models.facts import (
     Arrived,
     AttributeValue,
@@ -12,7 +13,8 @@ from webapp.models.facts import (
     IgnoredValue,
     Tally,
 )
-from webapp.models.people import IS_ANONYMOUS, Customer, Device, DeviceLogin, Merge, SearchTerm, Visit
+from webapp.models.imports import Import, ImportChunk, ImportFailure
+from webapp.models.people import IS_ANONYMOUS, Customer, Device, DeviceLogin, KeptVisit, Merge, SearchTerm, Visit
 from webapp.models.users import (
     ROLES,
     AuditEntry,
@@ -27,7 +29,7 @@ from webapp.models.users import (
     User,
 )
 from webapp.models.views import Note, Segment, Tag
-from webapp.models.workspaces import ApiKey, Workspace
+from webapp.models.workspaces import ApiKey, Sweep, Workspace
 
 __all__ = [
     "IS_ANONYMOUS",
@@ -44,11 +46,17 @@ __all__ = [
     "Device",
     "DeviceLogin",
     "DictionaryEntry",
+    "ErasedIdentifier",
+    "Erasure",
     "Event",
     "EventCount",
     "IdempotencyKey",
     "IgnoredValue",
+    "Import",
+    "ImportChunk",
+    "ImportFailure",
     "Invitation",
+    "KeptVisit",
     "LinkedAccount",
     "Login",
     "Membership",
@@ -63,6 +71,7 @@ __all__ = [
     "SearchTerm",
     "SecondFactor",
     "Segment",
+    "Sweep",
     "Tag",
     "Tally",
     "Throttle",

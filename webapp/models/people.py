@@ -52,7 +52,10 @@ class Customer(Base):
     since_at: Mapped[Millis | None]
     created_at: Mapped[Millis]
     own_event_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
-    moved_count: Mapped[int] = mapped_column(server_default="0")  # how often events of its own came or went by a move
+    moved_count: Mapped[int] = mapped_column(server_default="0")  # how often events of its own came or went otherwise
+    # Reported times of the first and the last event of its own that retention has taken; NULL: none.
+    pruned_from_at: Mapped[Millis | None]
+    pruned_until_at: Mapped[Millis | None]
     merging_stopped_at: Mapped[Millis | None]  # it took in too many anonymous profiles; a person lets it go on
     merges_count_from: Mapped[Millis] = mapped_column(default=0, server_default="0")  # when it was let go on
     name: Mapped[Long | None]
@@ -63,6 +66,8 @@ class Customer(Base):
     last_seen_at: Mapped[Millis]
     event_count: Mapped[int] = mapped_column(BigInteger, default=0)
     is_bot: Mapped[bool] = mapped_column(default=False, server_default=false())  # all its devices are known bots
+    # First and last seen are of events that are gone: they don't begin anew with the next one.
+    has_pruned: Mapped[bool] = mapped_column(server_default=false())
 
     @property
     def is_registered(self) -> bool:
@@ -156,6 +161,28 @@ class Visit(Base):
     exit_page: Mapped[Long | None]
     place_at: Mapped[Millis | None]
     place: Mapped[Long | None]  # JSON: country, region, city; of the first moment where it was known
+
+
+class KeptVisit(Base):
+    """A visit, or a part of one, whose events retention has taken: the first and the last of those of a profile.
+
+    Nothing counts them; they tell how somebody came. Columns as of Visit.
+    """
+
+    __tablename__ = "kept_visits"
+    __table_args__ = (Index("ix_kept_visits_device_id", "device_id"),)
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True)
+    started_at: Mapped[Millis] = mapped_column(primary_key=True)
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    ended_at: Mapped[Millis]
+    event_count: Mapped[int] = mapped_column(BigInteger)
+    entry_at: Mapped[Millis | None]
+    entry: Mapped[Long | None]
+    exit_at: Mapped[Millis | None]
+    exit_page: Mapped[Long | None]
+    place_at: Mapped[Millis | None]
+    place: Mapped[Long | None]
 
 
 class SearchTerm(Base):

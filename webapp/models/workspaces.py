@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Text, false, text, true
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Text, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.db import Base
@@ -31,6 +31,33 @@ class Workspace(Base):
     types_version: Mapped[int] = mapped_column(default=0, server_default="0")  # how often a type has been changed
     requires_second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())  # of its members
     masking: Mapped[Long] = mapped_column(default="off", server_default=text("'off'"))  # masking.MODES
+    # Of one that isn't whole, which nobody sees: when its import last said that it goes on (webapp/moving/halves.py).
+    arriving_at: Mapped[Millis | None]
+    erasure_secret: Mapped[Long | None]  # the key of webapp/erased.py; NULL: nobody has been erased yet
+    lets_erased_return: Mapped[bool] = mapped_column(default=False, server_default=false())
+    retention_days: Mapped[int | None]  # events of so many days before today are kept; NULL: all
+
+
+class Sweep(Base):
+    """Taking away in small steps what a workspace doesn't keep: how far the run has come, or what the last one did.
+
+    It goes through the profiles of the installation in the order of their ids. `kind`: one of sweeping.WORKS.
+    """
+
+    __tablename__ = "sweeps"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    kind: Mapped[Exact] = mapped_column(primary_key=True)
+    due_at: Mapped[Millis | None] = mapped_column(index=True)  # when it begins, or may be gone on with
+    until_at: Mapped[Millis | None]  # what is older goes, of events
+    began_at: Mapped[Millis | None]  # the last run; NULL: none yet
+    ended_at: Mapped[Millis | None]
+    total: Mapped[int | None] = mapped_column(BigInteger)  # profiles of the workspace; NULL: not counted yet
+    looked_at: Mapped[int] = mapped_column(BigInteger, default=0)  # of them
+    position: Mapped[int] = mapped_column(BigInteger, default=0)  # the id of the last one
+    done: Mapped[int] = mapped_column(BigInteger, default=0)  # events that are gone, or have lost their address
+    worker: Mapped[Exact | None]  # who works on it, until `leased_until` unless it says so again
+    leased_until: Mapped[Millis] = mapped_column(default=0)
 
 
 class ApiKey(Base):

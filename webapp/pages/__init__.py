@@ -28,6 +28,8 @@ from webapp import (
     type_changes,
     users,
 )
+from webapp import erasures as removals
+from webapp import imports as files
 from webapp import openid as accounts
 from webapp import refused as refusals
 from webapp.pages import (
@@ -36,8 +38,13 @@ from webapp.pages import (
     audit_log,
     data,
     describing,
+    docs,
+    erasures,
+    exporting,
     feed,
     guards,
+    importing,
+    imports,
     joining,
     keyboard,
     linking,
@@ -50,6 +57,7 @@ from webapp.pages import (
     palette,
     people,
     pinning,
+    privacy,
     profile,
     reference,
     refused,
@@ -70,12 +78,15 @@ DOORS = (
     (joining.door, guards.anybody),
     (resetting.door, guards.anybody),
     (openid.door, guards.anybody),
+    (docs.door, guards.anybody),
     (linking.door, guards.member),
     (overview.door, guards.member),
     (people.door, guards.member),
     (feed.door, guards.member),
     (palette.door, guards.member),
     (saving.door, guards.editor),
+    (imports.door, guards.editor),
+    (importing.door, guards.editor),
     (profile.door, guards.member),
     (revealing.door, guards.member),
     (merging.door, guards.editor),
@@ -94,9 +105,13 @@ DOORS = (
     (keyboard.door, guards.member),
     (reference.door, guards.member),
     (settings.door, guards.admin),
+    (exporting.door, guards.admin),
     (api_keys.door, guards.admin),
     (website.door, guards.admin),
     (audit_log.door, guards.admin),
+    (erasures.door, guards.admin),
+    (erasures.handing, guards.editor),
+    (privacy.door, guards.admin),
 )
 
 
@@ -114,8 +129,8 @@ def register(app: Flask) -> None:
     masking.register(app, guards.is_masked)
     app.context_processor(openid.context)
     modules = (
-        accounts, attributes, customers, dictionary, events, invitations, keys, logins, memberships, merges, notes,
-        refusals, segments, type_changes,
+        accounts, attributes, customers, dictionary, events, files, invitations, keys, logins, memberships, merges,
+        notes, refusals, removals, segments, type_changes,
     )  # fmt: skip
     for not_found in (module.NotFoundError for module in modules):
         app.register_error_handler(not_found, lambda _: _page(404))

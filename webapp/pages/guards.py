@@ -149,7 +149,7 @@ def _is_of_another(workspace: Workspace) -> bool:
 
 def _note_seen(membership: Membership) -> None:
     # A page left open is nobody's presence.
-    is_polling = any(map(htmx.wants, ("change", "getting-started", "heard", "live")))
+    is_polling = any(map(htmx.wants, ("change", "getting-started", "heard", "live", "sweeps")))
     noted = min(current_user.login.seen_at, membership.seen_at or 0)
     if noted < clock.now() - 5 * clock.MINUTE and not is_polling:
         with database().write() as session:

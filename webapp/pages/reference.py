@@ -7,7 +7,7 @@ import orjson
 from flask import Blueprint, abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
-from webapp import api, clock, htmx, keys, origins
+from webapp import api, clock, htmx, keys, openapi, origins
 from webapp.api import trials
 from webapp.api.replies import Reply
 from webapp.db import database
@@ -52,7 +52,7 @@ def endpoint(path: str) -> str:
 def try_it(path: str) -> ResponseReturnValue:
     """What the endpoint would do with the body of the form: nothing is stored."""
     described = _found(path)
-    if described.is_asked:  # there is no dry run of a question
+    if described.path not in api.ENDPOINTS:  # there is no dry run of a question, nor a form for what removes
         abort(404)
     body = request.form.get("body", "").replace("\r\n", "\n")
     house: House = current_app.extensions["house"]
@@ -87,7 +87,7 @@ def _page(template: str, described: Described | None = None, **shown: Any) -> st
     chosen = asked if asked in LANGUAGES else next(iter(LANGUAGES))
     if described is not None:
         shown |= {"code": _code(described, chosen, usable), "answers": samples.as_json(described.answer)}
-        shown |= {"languages": LANGUAGES, "chosen": chosen}
+        shown |= {"languages": LANGUAGES, "chosen": chosen, "anchor": openapi.id_of_path(described.path)}
         if htmx.wants("samples"):
             return render_template("reference/_samples.html", described=described, **shown)
     return render_template(template, described=described, groups=GROUPS, keys=usable, host=_host(), **shown)
@@ -106,8 +106,9 @@ def _code(described: Described, language: str, usable: list[ApiKey]) -> str:
     allowed = next(iter(origins.parse(place().workspace.allowed_origins)[0]), _ORIGIN)
     return render_template(
         f"reference/samples/{'asked/' if described.is_asked else ''}{language}.txt",
-        url=f"{_host()}{described.path}",
+        url=f"{_host()}{described.asks or described.path}",
         body=samples.as_python(body) if language == "python" else samples.as_json(body),
+        is_file=described.is_file,
         origin=allowed.replace("*", "www") if described.is_for_browsers else None,
     )
 

@@ -19,8 +19,8 @@ LONGEST_LIST = 20_000
 MOST_MERGES = 1_000
 LONGEST_TRACKED = 1_000
 _FIELDS = (
-    "name", "time_zone", "default_region", "placeholder_ids", "merges_a_day", "keeps_addresses", "order_event",
-    "amount_attribute", "keeps_refused", "requires_second_factor", "masking",
+    "name", "time_zone", "default_region", "placeholder_ids", "merges_a_day", "order_event", "amount_attribute",
+    "keeps_refused", "requires_second_factor", "masking",
 )  # fmt: skip
 
 
@@ -40,7 +40,6 @@ def workspace() -> str:
         default_region=here.default_region,
         placeholder_ids=workspaces.placeholder_lines(here),
         merges_a_day=str(here.merges_a_day),
-        keeps_addresses="yes" if here.keeps_addresses else "",
         order_event=here.order_event or "",
         amount_attribute=here.amount_attribute or "",
         keeps_refused="yes" if here.keeps_refused else "",
@@ -66,7 +65,6 @@ def change_workspace() -> ResponseReturnValue:
         for field in ("name", "time_zone", "default_region", "placeholder_ids", "masking"):
             setattr(changed, field, given[field])
         changed.merges_a_day = int(given["merges_a_day"])
-        changed.keeps_addresses = given["keeps_addresses"] == "yes"
         changed.keeps_refused = given["keeps_refused"] == "yes"
         if not changed.keeps_refused:
             refused.drop_payloads(session, changed.id)

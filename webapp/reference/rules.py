@@ -1,6 +1,6 @@
 """What holds for all endpoints: limits, statuses, types of faults, what a dry run tells."""
 
-from webapp import clock, keys
+from webapp import clock, keys, values
 from webapp.api import batches, bodies, browsers, mobile_shapes, rest, track
 from webapp.api.call import LONGEST_IDEMPOTENCY_KEY
 from webapp.api.errors import Faults
@@ -32,14 +32,17 @@ LIMITS = (
 
 STATUSES = {
     200: "Committed and synced to disk; of a dry run, what would be.",
+    202: "Taken on: it holds from now on, and what is left to remove is removed in the background.",
+    304: "What is asked for is still what the If-None-Match names.",
     400: "The body was cut off on the way.",
     401: "The key is missing, not valid, revoked or at its end, or of another kind.",
     403: "The page’s origin isn’t one that the workspace allows (browser keys).",
-    404: "There is no such endpoint.",
+    404: "There is no such endpoint; or no such customer, segment or erasure.",
     405: "It wasn’t a POST, or a GET where something is asked.",
+    409: "Several customers have the e-mail or mobile that was asked for; or the customer is anonymous already.",
     413: "The body is too large.",
     415: "A Content-Encoding other than gzip.",
-    422: "Faults in the body, all of them told; nothing of the request is stored.",
+    422: "Faults in the body or the query, all of them told; nothing of the request is stored.",
     429: "Too many requests with a key that has a limit; nothing is stored, and Retry-After says when to go on.",
     500: "Our fault; nothing is stored, and requestId finds it in the server’s log.",
     503: "The database can’t be reached; send it again after Retry-After.",
@@ -56,9 +59,15 @@ FAULTS = {
     "attributes.max": "more attributes than allowed, in an event or on the profile as it would be: `limit`, `count`",
     "batch.max": "more changes than a batch may have",
     "boolean.base": "not true or false",
+    "cursor.invalid": "a cursor that no answer has given",
+    "customer.ambiguous": "an e-mail or mobile of several customers: `candidates`, or `growlyticsIds`",
+    "customer.anonymous": "a customer who is to be archived, and has nothing that says who it is",
+    "customer.erased": "of somebody whose data was erased: nothing of it is stored",
+    "customer.unknown": "an id that no customer has",
     "custom.base": "null, where any other value is allowed",
     "date.base": "not a date",
     "date.range": "a time before 1980 or more than 24 hours ahead; the message names the likely slip",
+    "date.retention": "an event that is older than the workspace keeps events: `limit`, epoch milliseconds",
     "faults.more": f"there are more than these {Faults.MOST:,}",
     "gzip.invalid": "not the gzip that its Content-Encoding says it is",
     "id.placeholder": "what broken integrations send instead of an id",
@@ -73,13 +82,19 @@ FAULTS = {
     "number.base": "not a number",
     "number.infinity": "a number too large to store",
     "number.integer": "not a whole number",
+    "number.range": "not a whole number in the range that is allowed",
     "number.unsafe": "a whole number outside 64 bits",
     "object.base": "not an object",
     "object.duplicate": "a key that occurs twice in an object",
+    "object.missing": "none of the fields of which one is needed",
     "object.max": "an object larger than allowed",
     "origin.refused": "a page whose origin isn’t allowed",
-    "query.unknown": "a parameter of the query that is nearly one that is known",
+    "query.beside": "a parameter of the query that can’t be combined with another",
+    "query.max": "a parameter of the query that is there too often: `limit`",
+    "query.one": "none, or several, of parameters of which one is needed: `valids`",
+    "query.unknown": "a parameter of the query that isn’t known, or is nearly one that is known: `valids`",
     "rate.max": "more requests in a minute than the key may be used for, or one address may send with it: `limit`",
+    "segment.unknown": "an id that no segment has",
     "signature.invalid": "a login that is signed wrongly",
     "signature.required": "a login without the signature that the key wants",
     "string.base": "not a text",
@@ -88,7 +103,8 @@ FAULTS = {
     "string.max": "a text longer than allowed: `limit`",
     "string.pattern": "a text of other characters than allowed",
     "string.unicode": "characters that can’t be stored: NUL, half of a surrogate pair",
-}
+    "where.invalid": "a filter that can’t be used; the message says why",
+} | {f"{type_.replace(' ', '_')}.base": f"not {values.in_words(type_)}" for type_ in (*values.ARRAYS, *values.MAPS)}
 
 RESULTS = {
     "created": "A customer, an event or a login that isn’t there yet. Of an attribute: there is no value so far.",

@@ -22,7 +22,9 @@ class Field:
 class Described:
     """An endpoint. `sample` makes a body that it takes, of a moment (epoch ms); `answer` is what it answers then.
 
-    `is_asked`: by GET, without a body; its fields are then those of the answer.
+    `is_asked`: by GET, without a body; its fields are then those of the answer. `parameters`: of its path and query;
+    `asks`: an address with some of them, as it is shown. `is_acting`: it does something with a person by POST; there is
+    no form to try it, and its samples are dry runs, so that nobody is erased by one. `is_file`: the answer is a file.
     """
 
     path: str
@@ -34,6 +36,10 @@ class Described:
     notes: Sequence[str] = ()
     is_for_browsers: bool = False
     is_asked: bool = False
+    parameters: Sequence[Field] = ()
+    asks: str = ""
+    is_acting: bool = False
+    is_file: bool = False
 
 
 def optional(name: str, kind: Kind, words: str) -> Field:
