@@ -11,25 +11,26 @@ from sqlalchemy import delete, select
 
 from tests.asha import EMAIL, ID, LAPTOP, MOBILE, PHONE, ask, fill
 from tests.visitors import T0, login, seen, tell
-from tests.world import Shop
+from tests.world import SMALLEST, Shop
 from webapp import erasing, keys, person_exports
 from webapp.models import AuditEntry, Customer, Device, DeviceLogin, KeptVisit, Merge, Visit
 
 
 def test_api_erases_once_and_says_what_went(shop: Shop, alice: FlaskClient) -> None:
     fill(shop, alice)
+    machine = shop.with_key("privacy")
     path = f"/api/v1{shop.profile_path(ID)}/erase"
-    would = shop.send(f"{path}?dry_run=1", {})
+    would = machine.send(f"{path}?dry_run=1", {})
     assert would.json is not None
     assert would.json["wouldRemove"]["events"] == 12
     assert shop.find(ID)
-    answers = [shop.send(path, {}, Idempotency_Key="once") for _ in range(2)]
+    answers = [machine.send(path, {}, Idempotency_Key="once") for _ in range(2)]
     assert [one.status_code for one in answers] == [202, 202]
     first, again = (one.json["erasure"]["id"] for one in answers if one.json)
     assert first == again
-    assert shop.send(path, {}).status_code == 404
+    assert machine.send(path, {}).status_code == 404
     erasing.work_off(shop.database, settling=0)
-    headers = {"x-growlytics-key": shop.key}
+    headers = {"x-growlytics-key": machine.key}
     receipt = shop.app.test_client().get(f"/api/v1/erasures/{first}", headers=headers).json
     assert receipt is not None
     assert receipt["erasure"]["identifiers"]
@@ -39,14 +40,15 @@ def test_api_erases_once_and_says_what_went(shop: Shop, alice: FlaskClient) -> N
 def test_api_erases_by_what_somebody_is_known_by(shop: Shop, alice: FlaskClient) -> None:
     fill(shop, alice)
     shop.customer("sister", mobile=MOBILE)
-    assert shop.send("/api/v1/erasures", {"mobile": MOBILE}).status_code == 409
-    assert shop.send("/api/v1/erasures", {}).status_code == 422
-    assert shop.send("/api/v1/erasures", {"did": PHONE}).status_code == 422
-    assert shop.send("/api/v1/erasures", {"email": EMAIL.upper()}).status_code == 202
+    machine = shop.with_key("privacy")
+    assert machine.send("/api/v1/erasures", {"mobile": MOBILE}).status_code == 409
+    assert machine.send("/api/v1/erasures", {}).status_code == 422
+    assert machine.send("/api/v1/erasures", {"did": PHONE}).status_code == 422
+    assert machine.send("/api/v1/erasures", {"email": EMAIL.upper()}).status_code == 202
     assert shop.send("/track/user", {"id": ID, "attributes": {}}).status_code == 422
-    assert shop.send("/api/v1/erasures", {"id": "never-seen"}).status_code == 202
+    assert machine.send("/api/v1/erasures", {"id": "never-seen"}).status_code == 202
     assert shop.send("/track/user", {"id": "never-seen", "attributes": {}}).status_code == 422
-    assert "anonymous already" in shop.send(f"/api/v1{_visitor(shop)}/archive", {}).text
+    assert "anonymous already" in machine.send(f"/api/v1{_visitor(shop)}/archive", {}).text
 
 
 def _visitor(shop: Shop) -> str:
@@ -56,15 +58,25 @@ def _visitor(shop: Shop) -> str:
         return f"/customers/{session.scalars(query.where(Device.did == 'passer-by')).one()}"
 
 
-def test_keys_that_read_may_export_and_change_nothing(shop: Shop, alice: FlaskClient) -> None:
-    path = f"/api/v1{fill(shop, alice)}"
-    with shop.database.write() as session:
-        _, text = keys.create(session, shop.workspace.id, "Reports", "read")
-    client, headers = shop.app.test_client(), {"x-growlytics-key": text}
-    for what in ("archive", "erase"):
-        assert client.post(f"{path}/{what}", json={}, headers=headers).status_code == 401
-    assert client.post("/api/v1/erasures", json={"id": ID}, headers=headers).status_code == 401
-    assert client.get(f"{path}/export", headers=headers).status_code == 200
+@pytest.mark.parametrize(("kind", "exports"), [("read", 200), ("server", 401), ("browser", 401)])
+def test_no_other_key_takes_anything_away(shop: Shop, alice: FlaskClient, kind: keys.Kind, exports: int) -> None:
+    path, machine = f"/api/v1{fill(shop, alice)}", shop.with_key(kind)
+    for refused, body in ((f"{path}/archive", {}), (f"{path}/erase", {}), ("/api/v1/erasures", {"id": ID})):
+        answer = machine.send(refused, body)
+        assert (answer.status_code, "a privacy key is needed here" in answer.text) == (401, True)
+    headers = {"x-growlytics-key": machine.key}
+    assert shop.app.test_client().get(f"{path}/export", headers=headers).status_code == exports
+    assert shop.find(ID).system_id == ID
+
+
+def test_privacy_key_sends_nothing_and_reads_nothing_else(shop: Shop) -> None:
+    shop.customer(ID)
+    machine = shop.with_key("privacy")
+    assert {machine.send(path, body).status_code for path, body in SMALLEST.items()} == {401}
+    client, headers = shop.app.test_client(), {"x-growlytics-key": machine.key}
+    path = f"/api/v1{shop.profile_path(ID)}"
+    asked = {one: client.get(one, headers=headers).status_code for one in ("/api/v1/customers", path, f"{path}/export")}
+    assert asked == {"/api/v1/customers": 401, path: 401, f"{path}/export": 200}
 
 
 def test_export_has_everything_and_nothing_runs(shop: Shop, alice: FlaskClient) -> None:
@@ -96,9 +108,10 @@ def test_api_knows_nobody_of_another_workspace(shop: Shop, other_shop: Shop) -> 
     theirs, row = f"/api/v1{other_shop.profile_path(ID)}", ask(other_shop)
     other_shop.customer("u2")
     theirs = f"/api/v1{other_shop.profile_path('u2')}"
-    client, headers = shop.app.test_client(), {"x-growlytics-key": shop.key}
+    machine = shop.with_key("privacy")
+    client, headers = shop.app.test_client(), {"x-growlytics-key": machine.key}
     for what in ("archive", "erase", "erase?dry_run=1"):
-        assert shop.send(f"{theirs}/{what}", {}).status_code == 404
+        assert machine.send(f"{theirs}/{what}", {}).status_code == 404
     for path in (f"{theirs}/export", f"/api/v1/erasures/{row.public_id}"):
         assert client.get(path, headers=headers).status_code == 404
     shop.customer(ID)  # who is erased there is not erased here

@@ -117,7 +117,7 @@ def _filled(shop: Shop, operation: Operation, *, is_dry: bool = True) -> str:
         ours = select(Customer.growlytics_id).where(Customer.workspace_id == shop.workspace.id)
         found = session.scalars(ours).first() or readers.ID
     if "{erasure_id}" in openapi.path_of(operation):
-        made = shop.send("/api/v1/erasures", {"id": "gone-1"}).json or {}
+        made = shop.with_key("privacy").send("/api/v1/erasures", {"id": "gone-1"}).json or {}
         return told.asks.replace(privacy.ERASURE, made["erasure"]["id"])
     asked = (told.asks or told.path).replace(readers.ID, found)
     return asked if is_dry else asked.partition("?")[0]
@@ -126,8 +126,7 @@ def _filled(shop: Shop, operation: Operation, *, is_dry: bool = True) -> str:
 def _key(shop: Shop, operation: Operation) -> str:
     if operation.is_open or not operation.keys or "server" in operation.keys:
         return shop.key
-    with shop.database.write() as session:
-        return keys.create(session, shop.workspace.id, "Reports", operation.keys[0])[1]
+    return shop.with_key(operation.keys[0]).key
 
 
 def _ask(shop: Shop, operation: Operation, body: Any, key: str | None = None, *, is_dry: bool = True) -> Any:

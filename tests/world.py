@@ -1,7 +1,7 @@
 """What tests do in their small world: send to the API, fill in forms, count rows."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Flask
@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from webapp import attributes, customers, events
+from webapp import attributes, customers, events, keys
 from webapp.db import Base, Database
 from webapp.models import (
     AttributeType,
@@ -70,6 +70,11 @@ class Shop:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         content = {"data": body} if isinstance(body, bytes) else {"json": body}
         return self.app.test_client().post(path, headers={"x-growlytics-key": self.key} | named, **content)
+
+    def with_key(self, kind: keys.Kind) -> "Shop":
+        """The same workspace, and a machine that holds a new key of this kind."""
+        with self.database.write() as session:
+            return replace(self, key=keys.create(session, self.workspace.id, f"A {kind} key", kind)[1])
 
     def customer(self, system_id: str = "u1", **attributes: Any) -> TestResponse:
         """Create or update a customer; returns the answer, which must be a 200."""

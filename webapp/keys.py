@@ -1,4 +1,4 @@
-"""API keys: `cpk_<public id>_<secret>` for servers, `cpb_…` for browsers, `cpr_…` for those that only read.
+"""API keys: `cpk_<public id>_<secret>` for servers, `cpb_…` for browsers, `cpr_…` to read, `cpp_…` to erase people.
 
 The public id finds the row; the secret is kept only as a hash, but for browser keys, which anybody can read in a page.
 """
@@ -18,11 +18,11 @@ from webapp import clock, tokens
 from webapp.db import Database
 from webapp.models import ApiKey
 
-Kind = Literal["server", "browser", "read"]
+Kind = Literal["server", "browser", "read", "privacy"]
 State = Literal["usable", "ending", "ended", "revoked"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-PREFIXES: dict[Kind, str] = {"server": "cpk", "browser": "cpb", "read": "cpr"}
+PREFIXES: dict[Kind, str] = {"server": "cpk", "browser": "cpb", "read": "cpr", "privacy": "cpp"}
 REMEMBERED = 0.5  # seconds
 REQUESTS_A_MINUTE = 120  # from one address with a browser key, unless the key says otherwise
 HIGHEST_LIMIT = 1_000_000  # requests a minute
@@ -30,7 +30,7 @@ HIGHEST_LIMIT = 1_000_000  # requests a minute
 OVERLAPS = {"now": 0, "1h": clock.HOUR, "1d": clock.DAY, "7d": 7 * clock.DAY, "30d": 30 * clock.DAY}
 LIFETIMES = {f"{number}d": number * clock.DAY for number in (1, 7, 30, 90, 365)}
 _SOON = clock.DAY  # before its end a key that is still used is worth a warning
-_SHAPE = re.compile(r"cp[kbr]_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
+_SHAPE = re.compile(r"cp[kbrp]_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 
 
 class NotFoundError(LookupError):
@@ -197,7 +197,7 @@ def beginning(key: ApiKey) -> str:
 
 def find(session: Session, workspace_id: int, public_id: str) -> ApiKey:
     """A key by its public id, to be changed by nobody else meanwhile. Raises NotFoundError, for a stranger's too."""
-    asked = re.sub(r"^cp[kbr]_", "", public_id).replace("\x00", "")
+    asked = re.sub(r"^cp[kbrp]_", "", public_id).replace("\x00", "")
     query = select(ApiKey).where(ApiKey.workspace_id == workspace_id, ApiKey.public_id == asked)
     key = session.scalar(query.with_for_update(of=ApiKey))
     if key is None:

@@ -1,4 +1,4 @@
-"""Archiving and erasing: what was asked for, and by what the erased are known when they come again."""
+"""Archiving and erasing: what was asked for, by what the erased are known when they come again, and keys that may."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,7 +17,7 @@ _IS_SEEN = f"nullif(workspace_id IS NOT DISTINCT FROM coalesce({_SET}, workspace
 
 
 def upgrade() -> None:
-    """Two tables of workspaces; each workspace's secret and its choice."""
+    """Two tables of workspaces; each workspace's secret and its choice; a fourth kind of key."""
     op.create_table(
         "erasures",
         sa.Column("id", ID, nullable=False),
@@ -56,16 +56,23 @@ def upgrade() -> None:
     op.add_column(
         "workspaces", sa.Column("lets_erased_return", sa.Boolean(), server_default=sa.false(), nullable=False)
     )
+    with op.batch_alter_table("api_keys") as table:
+        table.drop_constraint("known_kind", type_="check")
+        table.create_check_constraint("known_kind", "kind IN ('server', 'browser', 'read', 'privacy')")
     if op.get_bind().dialect.name == "postgresql":
-        for table in ("erasures", "erased_identifiers"):
+        for name in ("erasures", "erased_identifiers"):
             op.execute(
-                f"CREATE POLICY workspace ON {table} USING ({_IS_SEEN});"
-                f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+                f"CREATE POLICY workspace ON {name} USING ({_IS_SEEN});"
+                f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
             )
 
 
 def downgrade() -> None:
     """Without them: who was erased may come back."""
+    op.execute("DELETE FROM api_keys WHERE kind = 'privacy'")
+    with op.batch_alter_table("api_keys") as table:
+        table.drop_constraint("known_kind", type_="check")
+        table.create_check_constraint("known_kind", "kind IN ('server', 'browser', 'read')")
     with op.batch_alter_table("workspaces") as table:
         table.drop_column("lets_erased_return")
         table.drop_column("erasure_secret")

@@ -73,7 +73,7 @@ def conformed(ground: Ground, examples: int) -> Outcome:
         if examples < _WITH_BOUNDARIES:
             _shorten(fitted)
         schema = schemathesis.openapi.from_dict(
-            fitted, config=_config(server, ground.seed, examples, _read_key(server))
+            fitted, config=_config(server, ground.seed, examples, _key(server, "read"), _key(server, "privacy"))
         )
         schema.config.update(base_url=server.url)
         schema.hook("filter_failure")(_judge(told))
@@ -100,10 +100,10 @@ def _browser_key(server: LiveServer) -> str:
     return text
 
 
-def _read_key(server: LiveServer) -> str:
+def _key(server: LiveServer, kind: keys.Kind) -> str:
     with opened(server.database_url) as database, database.write() as session:
         workspace = session.scalars(select(Workspace)).one()
-        return keys.create(session, workspace.id, "Reports", "read")[1]
+        return keys.create(session, workspace.id, f"A {kind} key", kind)[1]
 
 
 def _person(server: LiveServer, system_id: str) -> str:
@@ -128,14 +128,17 @@ def _name(fitted: Document, people: dict[str, str]) -> None:
     content["example"] = {"email": "forgotten@example.com"}
 
 
-def _config(server: LiveServer, seed: int, examples: int, read_key: str) -> schemathesis.Config:
+def _config(server: LiveServer, seed: int, examples: int, read_key: str, privacy_key: str) -> schemathesis.Config:
     return schemathesis.Config.from_dict(
         {
             "seed": seed,
             "workers": 1,
             "continue-on-failure": True,
             "headers": {"x-growlytics-key": server.key},
-            "operations": [{"include-tag": "Reading", "headers": {"x-growlytics-key": read_key}}],
+            "operations": [
+                {"include-tag": tag, "headers": {"x-growlytics-key": key}}
+                for tag, key in (("Reading", read_key), ("Privacy", privacy_key))
+            ],
             "generation": {"mode": "all", "max-examples": examples, "no-shrink": True, "database": "none"},
             "phases": {"stateful": {"enabled": False}, "coverage": {"enabled": examples >= _WITH_BOUNDARIES}},
             "checks": {"negative_data_rejection": {"expected-statuses": [400, 401, 403, 404, 405, 413, 415, 422]}},

@@ -175,8 +175,8 @@ ASKS = (
     _by_key("/api/v1/attributes", "?event={event_name}"),
     _by_key("/api/v1/attributes", "?cursor={attribute}", is_place=True),
     _by_key("/api/v1/events", "?cursor={event_name}", is_place=True),
-    _by_key("/api/v1/erasures/<erasure_id>", kind="server"),
-    *(_by_key("/api/v1/customers/<growlytics_id>/export", kind=kind) for kind in ("read", "server")),
+    _by_key("/api/v1/erasures/<erasure_id>", kind="privacy"),
+    *(_by_key("/api/v1/customers/<growlytics_id>/export", kind=kind) for kind in ("read", "privacy")),
     Ask("noting.add", f"{ONE}/notes", {"text": "Called"}, own=303),
     Ask("noting.change", f"{ONE}/notes/{{note}}", {"text": "Called again"}, own=303),
     Ask("noting.remove", f"{ONE}/notes/{{note}}/removal", {}, own=303),
@@ -218,11 +218,11 @@ ASKS = (
     Ask("erasures.download", "/erasures/{erasure}/receipt.json"),
     *(Ask("erasures.confirm", f"{ONE}/{what}") for what in ("archiving", "erasing")),
     *(
-        Ask("api.api/v1/erasures", "/api/v1/erasures?dry_run=1", {name: text}, key="server")
+        Ask("api.api/v1/erasures", "/api/v1/erasures?dry_run=1", {name: text}, key="privacy")
         for name, text in (("id", "{system_id}"), ("email", "{email}"))
     ),
     *(
-        Ask(f"api.api/v1/customers/<growlytics_id>/{what}", f"{ONE_BY_KEY}/{what}?dry_run=1", {}, key="server")
+        Ask(f"api.api/v1/customers/<growlytics_id>/{what}", f"{ONE_BY_KEY}/{what}?dry_run=1", {}, key="privacy")
         for what in ("archive", "erase")
     ),
     Ask("erasures.archive", f"{ONE}/archiving", {"sure": "yes"}, own=303),
@@ -233,7 +233,7 @@ ASKS = (
             f"/api/v1/customers/{{leaver}}/{what}",
             {},
             own=202,
-            key="server",
+            key="privacy",
         )
         for what in ("archive", "erase")
     ),
@@ -336,7 +336,8 @@ def _keys(shop: Shop, word: str) -> Objects:
     """The texts of its keys, by their kinds."""
     with shop.database.write() as session:
         _, read = keys.create(session, shop.workspace.id, f"{word} reports", "read")
-    return {"server": shop.key, "read": read}
+        _, privacy = keys.create(session, shop.workspace.id, f"{word} requests of people", "privacy")
+    return {"server": shop.key, "read": read, "privacy": privacy}
 
 
 def _of_people(shop: Shop, word: str) -> Objects:
@@ -649,7 +650,8 @@ def test_erasing_here_erases_nobody_elsewhere(shop: Shop, other_shop: Shop, alic
             tell(one, seen(f"phone{number}", T0), login(f"phone{number}", T0 + MINUTE, f"u{number}"))
     before = _rows(other_shop)
     known = ({"id": "u1"}, {"email": "a2@b.example"}, {"mobile": "+91 98765 43213"})
-    answers = [shop.send("/api/v1/erasures", body, Idempotency_Key=f"erasing {body}") for body in known]
+    asking = shop.with_key("privacy")
+    answers = [asking.send("/api/v1/erasures", body, Idempotency_Key=f"erasing {body}") for body in known]
     assert [answer.status_code for answer in answers] == [202] * 3
     found = alice.post("/erasures", data={"by": "email", "text": "a0@b.example"}).location
     assert found == f"{shop.profile_path('u0')}/erasing"
@@ -663,7 +665,7 @@ def test_erasing_here_erases_nobody_elsewhere(shop: Shop, other_shop: Shop, alic
         assert session.scalars(select(Customer.system_id).where(is_here, Customer.name == "Asha")).all() == []
     assert other_shop.customer("u1", email="new@b.example", City="Pune").json == {"success": True}
     assert "City" in other_shop.attributes("u1"), "who is erased elsewhere is welcome here"
-    theirs = other_shop.send("/api/v1/erasures", known[0], Idempotency_Key=f"erasing {known[0]}")
+    theirs = other_shop.with_key("privacy").send("/api/v1/erasures", known[0], Idempotency_Key=f"erasing {known[0]}")
     assert theirs.json is not None
     ids = {answer.json["erasure"]["id"] for answer in answers if answer.json is not None}
     assert theirs.json["erasure"]["id"] not in ids | {str(blocked.location).rpartition("/")[2]}
@@ -749,7 +751,11 @@ def test_reading_changes_nothing(
             assert not api.is_api(rule.rule), f"{rule}: say in ASKS with which key it is asked"
             asked.append(Ask(rule.endpoint, rule.rule))
     asked += [Ask("sdk", "/sdk/growlytics.js"), Ask("reference.endpoint", "/api-reference/track/user")]
-    for kind in ("read", "server"):  # that a key is used is noted, and not again as long as the clock stands still
+    for kind in (
+        "read",
+        "server",
+        "privacy",
+    ):  # that a key is used is noted, and not again as long as the clock stands still
         assert _send(alice, Ask("key", "/api/v1/key", key=kind), own).status_code == 200
     before = _state(database)
     for ask in asked:

@@ -31,10 +31,11 @@ ENDPOINTS |= {path: keyed(endpoint, "server", whence="a mobile app") for path, e
 ENDPOINTS |= browsers.ENDPOINTS
 # What is asked, by GET; the paths are rules of routes, and their parts go to the endpoint.
 READING = {path: keyed(endpoint, *KINDS) for path, endpoint in key.ENDPOINTS.items()}
-READING |= {path: keyed(endpoint, "server") for path, endpoint in erasures.READING.items()}
-READING |= {path: keyed(endpoint, "server", "read") for path, endpoint in erasures.EXPORTING.items()}
-# What is done by POST with a person; the paths are rules of routes too.
-ACTING = {path: keyed(endpoint, "server") for path, endpoint in erasures.ACTING.items()}
+READING |= {path: keyed(endpoint, "privacy") for path, endpoint in erasures.READING.items()}
+READING |= {path: keyed(endpoint, "read", "privacy") for path, endpoint in erasures.EXPORTING.items()}
+# What is done by POST with a person; the paths are rules of routes too. Server keys stand in apps, where they can be
+# found: they never take anything away.
+ACTING = {path: keyed(endpoint, "privacy") for path, endpoint in erasures.ACTING.items()}
 for readers in (profiles.ENDPOINTS, timelines.ENDPOINTS, lists.ENDPOINTS, vocabulary.ENDPOINTS):
     READING |= {path: keyed(endpoint, "read") for path, endpoint in readers.items()}
 BATCHES = batches.ENDPOINTS.keys()

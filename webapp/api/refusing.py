@@ -34,7 +34,7 @@ _INCOMPLETE = {
 # Of what comes too fast there is only how often: whoever sends it is told to send it again.
 # What is of somebody who was erased isn't kept, nor that something at fault otherwise was about them.
 _UNKEPT = {"rate.max", erased.ERASED}
-_SECRET = re.compile(rb"(cp[kbr]_)[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
+_SECRET = re.compile(rb"(cp[kbrp]_)[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
 
 
 def note(call: Call, error: ApiError | None) -> None:

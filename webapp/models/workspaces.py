@@ -63,11 +63,11 @@ class Sweep(Base):
 class ApiKey(Base):
     """A key with which a machine (`server`), or a page that anybody can read (`browser`), sends data to a workspace;
 
-    or with which a machine reads it (`read`).
+    with which a machine reads it (`read`), or with which one archives and erases people (`privacy`).
     """
 
     __tablename__ = "api_keys"
-    __table_args__ = (CheckConstraint("kind IN ('server', 'browser', 'read')", name="known_kind"),)
+    __table_args__ = (CheckConstraint("kind IN ('server', 'browser', 'read', 'privacy')", name="known_kind"),)
 
     id: Mapped[PrimaryKey]
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), index=True)
@@ -77,7 +77,9 @@ class ApiKey(Base):
     created_at: Mapped[Millis]
     last_used_at: Mapped[Millis | None]
     revoked_at: Mapped[Millis | None]
-    kind: Mapped[Literal["server", "browser", "read"]] = mapped_column(Text, default="server", server_default="server")
+    kind: Mapped[Literal["server", "browser", "read", "privacy"]] = mapped_column(
+        Text, default="server", server_default="server"
+    )
     # Of browser keys: the whole key, which is no secret; whether a login needs a signature; how many requests a minute
     # one address may send (NULL: any number).
     public_text: Mapped[Long | None]

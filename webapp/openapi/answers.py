@@ -169,6 +169,7 @@ _WHOSE = {
     "server": "A server’s key (`cpk_…`): it may send, and is a secret.",
     "browser": "A browser’s key (`cpb_…`), which anybody can read in the pages.",
     "read": "A key that only reads (`cpr_…`); a secret, too.",
+    "privacy": "A key that archives, erases and exports people (`cpp_…`), and nothing else; a secret, too.",
 }
 SECURITY = {
     f"{kind}Key": {"type": "apiKey", "in": "header", "name": KEY_HEADER, "description": words}

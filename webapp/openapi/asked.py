@@ -9,7 +9,7 @@ One that has a part in its path, and is described in webapp/reference/asked.py a
             parameter("id", named(LONGEST_ID), "A System ID, say.", where="path", example="1001"),
             parameter("If-None-Match", {"type": "string"}, "The ETag of an earlier answer.", where="header"),
         ),
-        keys=("server", "read"),
+        keys=("read",),
         statuses=(304, 404),
         method="get",
     )

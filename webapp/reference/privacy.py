@@ -11,7 +11,7 @@ _DRY_RUN = optional("dry_run", "string", "`1`: tells what would go, and removes 
 _OF_PATH = Field("growlytics_id", "string", "In the path: the customer’s Growlytics ID.")
 _WHAT_STAYS = "What goes and what stays is in the documentation, in `docs/privacy.md`."
 _NOTES = (
-    "It takes a server key, in the header `x-growlytics-key`.",
+    "It takes a privacy key, in the header `x-growlytics-key`.",
     "The answer is a 202 with the receipt as it stands: from then on nobody finds the person by what was taken, and "
     "the rest is removed in the background. `GET /api/v1/erasures/<erasure_id>` tells when it is done.",
     "A request that comes again with its `Idempotency-Key` gets the receipt of the first one.",
@@ -116,7 +116,7 @@ ENDPOINTS = (
         _OF_RECEIPT,
         _no_body,
         RECEIPT,
-        ("It takes a server key, in the header `x-growlytics-key`.",),
+        ("It takes a privacy key, in the header `x-growlytics-key`.",),
         is_asked=True,
         parameters=(Field("erasure_id", "string", "In the path: `erasure.id` of the answer that took it on."),),
         asks=f"/api/v1/erasures/{ERASURE}",
@@ -129,7 +129,7 @@ ENDPOINTS = (
         (),
         _no_body,
         {},
-        ("It takes a server key or a read key, in the header `x-growlytics-key`.",),
+        ("It takes a privacy key or a read key, in the header `x-growlytics-key`.",),
         is_asked=True,
         parameters=(_OF_PATH,),
         asks=f"/api/v1/customers/{ID}/export",
