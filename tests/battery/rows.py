@@ -105,7 +105,7 @@ ROWS = (
         "cost less than a second of processor time, and so many faults planted must give so many details, each of"
         " its type at its path.",
         fuzzed,
-        20_000,
+        12_000,
         500_000,
     ),
     Row(
