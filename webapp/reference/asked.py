@@ -10,7 +10,7 @@ READING = (
         "key, always in the header `x-growlytics-key`.",
         (
             Field("id", "string", "The part of the key that may be shown, as on API keys."),
-            Field("kind", "string", "`server`, `browser` or `read`."),
+            Field("kind", "string", "`server`, `browser`, `read` or `privacy`."),
             Field("name", "string", "What it is called on API keys."),
             Field("workspace", "string", "The name of its workspace."),
             optional("endsAt", "epoch ms", "When it ends by itself; null: never."),
