@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from webapp import server
+
 _TRIES = 3
 
 
@@ -25,8 +27,10 @@ def cpu_of(work: Callable[[], object], enough: float) -> float:
 
 @contextmanager
 def small_heap() -> Iterator[None]:
-    """Python walks its whole heap while it parses; that of a test session is many times a server's."""
+    """Python walks its whole heap while it parses, and that of a test session is many times a server's: as there."""
+    usual = gc.get_threshold()
     gc.collect()
-    gc.freeze()
+    server.settle_heap()
     yield
     gc.unfreeze()
+    gc.set_threshold(*usual)

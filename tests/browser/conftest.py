@@ -16,6 +16,7 @@ from sqlalchemy import delete, text
 from sqlalchemy.orm import Session
 
 from tests.browser import slow
+from tests.browser.eyes import Eyes
 from tests.browser.waiting import PATIENCE
 from tests.conftest import settings_for
 from tests.server import LiveServer
@@ -163,6 +164,12 @@ def rough_page(chromium: Browser, backend: Backend) -> Iterator[Page]:
     """A signed-in page whose browser may complain: of requests that fail on purpose."""
     with signed_in(chromium, backend) as page:
         yield page
+
+
+@pytest.fixture
+def eyes() -> Eyes:
+    """Eyes for what axe finds, which have seen nothing yet."""
+    return Eyes()
 
 
 @pytest.fixture

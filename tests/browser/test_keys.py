@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from sqlalchemy import delete
 
 from tests.browser.conftest import DESK, ON_SQLITE, PHONE, Backend, signed_in
-from tests.browser.test_accessibility import _violations_in_both_themes
+from tests.browser.eyes import Eyes
 from tests.browser.waiting import copied
 from tests.world import Shop
 from webapp import clock, keys
@@ -124,21 +124,21 @@ def test_browser_key_is_rotated_and_the_snippet_follows(page: Page, shop: Shop) 
 
 
 @SIZES
-def test_axe_finds_nothing_on_the_pages_of_keys(page: Page, shop: Shop, size: ViewportSize) -> None:
+def test_axe_finds_nothing_on_the_pages_of_keys(page: Page, eyes: Eyes, shop: Shop, size: ViewportSize) -> None:
     page.set_viewport_size(size)
     _make(page, "K" * 100)
     page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true })")
-    found = _violations_in_both_themes(page)
+    found = eyes.violations(page)
     page.get_by_role("link", name=re.compile("^Rotate K+$")).click()
     expect(page.get_by_role("button", name="Rotate key")).to_be_visible()
-    found += _violations_in_both_themes(page)
+    found += eyes.violations(page)
     page.get_by_role("button", name="Rotate key").click()
     _shown(page)
-    found += _violations_in_both_themes(page)
+    found += eyes.violations(page)
     assert _is_as_wide_as_its_window(page, size)
     for path in (PAGE, "/api-reference/api/v1/key", "/api-reference"):
         page.goto(path)
-        found += _violations_in_both_themes(page)
+        found += eyes.violations(page)
         assert _is_as_wide_as_its_window(page, size)
     assert not found, "\n\n".join(found)
 

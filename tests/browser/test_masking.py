@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select, update
 
 from tests.browser.conftest import DESK, NOON, ON_SQLITE, PHONE, Backend
-from tests.browser.test_accessibility import _violations_in_both_themes
+from tests.browser.eyes import Eyes
 from tests.browser.waiting import opened
 from tests.world import Shop
 from webapp.models import AuditEntry, Membership, Workspace
@@ -62,15 +62,15 @@ def test_viewer_shows_them_without_scripts(plain_page: Page, shop: Shop, size: A
 
 
 @SIZES
-def test_axe_finds_nothing_where_they_are_masked(page: Page, size: Any) -> None:
+def test_axe_finds_nothing_where_they_are_masked(page: Page, eyes: Eyes, size: Any) -> None:
     page.set_viewport_size(size)
     page.goto("/customers?where=email+contains+a")
-    found = _violations_in_both_themes(page)
+    found = eyes.violations(page)
     page.goto("/customers?q=A-1")
     page.get_by_role("link", name="Asha Rao").click()
     opened(page, "Asha Rao")
-    found += _violations_in_both_themes(page)
+    found += eyes.violations(page)
     page.get_by_role("button", name="Show e-mail and mobile").click()
     expect(page.locator("#summary")).to_contain_text(EMAIL)
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-    assert not found + _violations_in_both_themes(page)
+    assert not found + eyes.violations(page)

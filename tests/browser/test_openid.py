@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests import openid as providers
 from tests import server
 from tests.browser.conftest import DESK, EMAIL, PHONE, Backend, visiting
-from tests.browser.test_accessibility import _violations_in_both_themes
+from tests.browser.eyes import Eyes
 from tests.openid import Person, Provider
 from tests.server import LiveServer
 
@@ -77,19 +77,19 @@ def test_another_site_does_not_begin_it(visitor: Page, backend: Backend, provide
     visitor.wait_for_url("**/login?next=/customers")
 
 
-def test_axe_finds_nothing(page: Page, provider: Provider) -> None:
+def test_axe_finds_nothing(page: Page, eyes: Eyes, provider: Provider) -> None:
     provider.person = Person("asha", EMAIL)
     page.goto("/settings/account")
-    found = _violations_in_both_themes(page)
+    found = eyes.violations(page)
     page.context.clear_cookies()
     page.goto("/login")
-    found += _violations_in_both_themes(page)
+    found += eyes.violations(page)
     _agree(page)
     page.wait_for_url("**/customers")
     page.goto("/settings/account")
     expect(page.locator("#linked")).to_contain_text("Unlink")
-    found += _violations_in_both_themes(page)
+    found += eyes.violations(page)
     page.context.clear_cookies()
     page.goto("/login/openid/callback?state=x")
-    found += _violations_in_both_themes(page)
+    found += eyes.violations(page)
     assert not found, "\n\n".join(found)

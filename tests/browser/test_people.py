@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import DESK, EMAIL, ON_SQLITE, PHONE, Backend, signed_in, visiting
-from tests.browser.test_accessibility import OPTIONS
+from tests.browser.eyes import Eyes
 from tests.browser.waiting import copied
 from tests.world import PASSWORD, Shop
 from webapp import memberships, users, workspaces
@@ -119,14 +118,14 @@ def test_ending_a_session_in_one_browser_signs_the_other_out(
 
 @SIZES
 def test_switching_workspaces_leads_to_the_same_page_of_the_other(
-    page: Page, backend: Backend, second: Workspace, size: Any
+    page: Page, eyes: Eyes, backend: Backend, second: Workspace, size: Any
 ) -> None:
     backend.customer("A-1001", name="Asha Rao")
     page.set_viewport_size(size)
     page.goto("/activity")
     page.locator(".switcher summary").click()
     _no_sideways(page)
-    assert Axe().run(page, options=OPTIONS).response["violations"] == []
+    assert eyes.violations(page) == []
     page.get_by_role("button", name="Second shop").click()
     expect(page).to_have_url(f"{backend.url}/activity")
     expect(page.locator(".switcher summary")).to_have_attribute("aria-label", "Workspace: Second shop")

@@ -253,10 +253,8 @@ def _long(shop: Shop) -> str:
     return shop.profile_path(id_)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_is_wider_than_its_window(page: Page, meera: str, shop: Shop, scheme: str) -> None:
+def test_no_page_is_wider_than_its_window(page: Page, meera: str, shop: Shop) -> None:
     long = _long(shop)
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     visitor = _visitor(page)
     everything = "by=visit&show=visit&show=change&show=merge"
     paths = (

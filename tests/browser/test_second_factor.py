@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from sqlalchemy import update
 
 from tests.browser.conftest import DESK, EMAIL, ON_SQLITE, PHONE, Backend, signed_in, visiting
-from tests.browser.test_accessibility import _violations_in_both_themes as violations
+from tests.browser.eyes import Eyes
 from tests.browser.waiting import copied
 from tests.world import PASSWORD, Shop
 from webapp import clock
@@ -119,12 +119,12 @@ def test_all_of_it_works_without_javascript(plain_page: Page, shop: Shop, size: 
 
 
 @SIZES
-def test_axe_finds_nothing_on_its_pages_and_they_fit(page: Page, shop: Shop, size: ViewportSize) -> None:
+def test_axe_finds_nothing_on_its_pages_and_they_fit(page: Page, eyes: Eyes, shop: Shop, size: ViewportSize) -> None:
     page.set_viewport_size(size)
     found: list[str] = []
 
     def look() -> None:
-        found.extend(violations(page))
+        found.extend(eyes.violations(page))
         assert _fits(page), page.url
 
     page.goto("/settings/account/second-factor")
@@ -215,11 +215,11 @@ def _led(chromium: Browser, backend: Backend, **options: Any) -> Iterator[Page]:
 
 
 def test_member_is_led_to_it_where_the_workspace_requires_it(
-    chromium: Browser, backend: Backend, requiring: None
+    chromium: Browser, backend: Backend, eyes: Eyes, requiring: None
 ) -> None:
     with _led(chromium, backend, viewport=PHONE) as page:
         expect(page.get_by_role("status")).to_contain_text("requires the second factor of its members")
-        found = violations(page)
+        found = eyes.violations(page)
         _set_up(page)
         page.goto("/customers")
         expect(page).to_have_url(re.compile("/customers"))

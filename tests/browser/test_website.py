@@ -2,16 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Dialog, Page, ViewportSize, expect
 from sqlalchemy import delete, select
 
-from tests import server
 from tests.browser.conftest import Backend
 from tests.browser.waiting import LONG_PATIENCE, all_told, copied
-from tests.conftest import ENGINES, settings_for
+from tests.conftest import settings_for
 from tests.server import LiveServer
 from webapp.db import Database
 from webapp.models import ApiKey, Workspace
@@ -19,28 +17,6 @@ from webapp.models import ApiKey, Workspace
 PAGE = "/settings/website"
 PHONE: ViewportSize = {"width": 375, "height": 800}
 DESK: ViewportSize = {"width": 1440, "height": 900}
-
-
-class _WithDemoShop(LiveServer):
-    """A server that has the demonstration shop."""
-
-    def _environment(self) -> dict[str, str]:
-        return super()._environment() | {"DEMO_SHOP": "1"}
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def live_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server with the demonstration shop, of each engine in turn."""
-    folder = tmp_path_factory.mktemp("live")
-    url = f"sqlite:///{folder / 'live.sqlite3'}"
-    if request.param == "postgresql":
-        url = server.create_database(request.getfixturevalue("postgresql_server"))
-    started = _WithDemoShop(url, folder)
-    started.run("init")
-    started.key = started.run("key", "create", "--name", "Backend")
-    started.start()
-    yield started
-    started.stop()
 
 
 @pytest.fixture(autouse=True)
