@@ -123,14 +123,14 @@ _NAMED_TIME = re.compile(rb'"(?:%s)"' % "|".join(_TIMES).encode())
 
 def _mark(came: _Came) -> str:
     """What tells equal bodies apart, if they don't say when that was which they tell."""
-    if came.faults[0]["type"].startswith("json."):
-        return ""
-    # A megabyte that names no time needn't be read once more.
-    return "" if _NAMED_TIME.search(came.body) and _is_timed(came.body) else secrets.token_hex(8)
+    is_read = came.is_whole and not came.faults[0]["type"].startswith("json.")
+    if is_read and not _NAMED_TIME.search(came.body):  # a megabyte that names no time needn't be read once more
+        return secrets.token_hex(8)
+    return "" if _is_timed(came.body) else secrets.token_hex(8)
 
 
 def _is_timed(body: bytes) -> bool:
-    """Whether a body tells when that was. One that can't be read is taken for it: it came twice rather than was so."""
+    """Whether a body tells when that was. One that can't be read passes for that: two equal ones are one sent twice."""
     try:
         told = orjson.loads(body)
     except orjson.JSONDecodeError:
