@@ -227,11 +227,14 @@ def _digest(change: EventRecord) -> int:
     return int.from_bytes(digest, "big") >> (64 - _ID_BITS)
 
 
+_PLAIN = {int, str, bool, type(None)}
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:  # orjson writes no larger ones
         return int(value)
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return value if set(map(type, value)) <= _PLAIN else [_plain(item) for item in value]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value

@@ -4,7 +4,7 @@ The type names and the date formats are those of the documented API.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -44,6 +44,14 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+_NUMBERS = {int, float}
+
+
+def _are_plain_numbers(values: Collection[object]) -> bool:
+    """A quick look first: half a million numbers fit into one event."""
+    return set(map(type, values)) <= _NUMBERS
+
+
 _CONFORMS: dict[str, Callable[[object], bool]] = {
     "string": lambda value: isinstance(value, str),
     "number": _is_number,
@@ -66,10 +74,14 @@ def conforms(value: Any, type_: str) -> bool:
     scalar, _, shape = type_.partition(" ")
     check = _CONFORMS[scalar]
     if shape == "array":
-        return isinstance(value, list) and all(map(check, value))
+        return isinstance(value, list) and _conform(value, check)
     if shape == "map":
-        return isinstance(value, dict) and all(map(check, value.values()))
+        return isinstance(value, dict) and _conform(value.values(), check)
     return check(value)
+
+
+def _conform(values: Collection[object], check: Callable[[object], bool]) -> bool:
+    return (check is _is_number and _are_plain_numbers(values)) or all(map(check, values))
 
 
 def in_words(type_: str) -> str:
@@ -108,6 +120,8 @@ def _looks_like_date(text: str) -> bool:
 
 
 def _shape(values: list[Any], shape: str) -> str:
+    if values and _are_plain_numbers(values):
+        return f"number {shape}"
     if any(isinstance(value, list | dict) or value is None for value in values):
         return "custom"
     kinds = {_scalar(value) for value in values}

@@ -13,6 +13,7 @@ from webapp.models import Workspace
 LONGEST_NAME = 49
 LONGEST_ID = 255
 LONGEST_STRING = 65_536
+_CAN_BE_LONG = (str, list, dict)  # a tuple is looked through faster than a union of types
 MOST_EVENT_ATTRIBUTES = 50
 # A profile may have fewer, but values that are ignored don't count, so the registry of types has to see them all.
 MOST_SENT_ATTRIBUTES = 1_000
@@ -176,11 +177,11 @@ class Reader:
                 self.faults.add(path, message, "string.max", limit=LONGEST_STRING)
         elif isinstance(value, list):
             for place, item in enumerate(value):
-                if isinstance(item, str | list | dict):
+                if isinstance(item, _CAN_BE_LONG):
                     self._check_lengths([*path, place], item)
         elif isinstance(value, dict):
             for key, item in value.items():
-                if isinstance(item, str | list | dict):
+                if isinstance(item, _CAN_BE_LONG):
                     self._check_lengths([*path, key], item)
 
     def _check_name(self, path: Path, text: str, lead: str = "") -> None:
